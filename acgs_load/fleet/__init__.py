@@ -1,0 +1,1 @@
+"""Who runs where: the one place that spells ``locust …`` command lines and starts processes."""
