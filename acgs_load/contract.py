@@ -47,7 +47,7 @@ class Operation(NamedTuple):
     scenario: Scenario | None
     method: str
     path: str
-    """Path template; ``{own}``, ``{other}``, ``{policy_id}``, ``{event_id}``, ``{cursor}`` are filled in per request."""
+    """Path template; ``{own}``, ``{other}``, ``{policy_id}``, ``{event_id}``, ``{cursor}``: filled per request."""
     status: int
     """The status that is expected; 403 for the attempt that must be refused."""
 
