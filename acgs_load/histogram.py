@@ -1,4 +1,4 @@
-"""Latencies counted in log-linear buckets: any percentile within 0.4 %, any merge exact, a few dozen integers on the wire.
+"""Latencies in log-linear buckets: any percentile within 0.4 %, any merge exact, a few dozen integers on the wire.
 
 Bucket layout: below 256 µs one bucket a microsecond; above, 128 equal buckets an octave. A value is reported as the
 middle of its bucket, so the relative error is at most half a bucket over its lower edge: 0.5 / 128 = 0.39 %.
@@ -79,7 +79,7 @@ class Histogram:
         return twin
 
     def percentiles_us(self, quantiles: Sequence[float]) -> list[float | None]:
-        """Nearest-rank percentiles in microseconds for ascending ``quantiles`` (0–1); None where nothing was counted."""
+        """Nearest-rank percentiles in microseconds for ascending ``quantiles`` (0–1); None where nothing counted."""
         if not self.total:
             return [None] * len(quantiles)
         result: list[float | None] = []

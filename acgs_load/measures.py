@@ -1,0 +1,214 @@
+"""What a set of windows says, number by number. Every measure is a value or "not measured" (None), never a guess.
+
+The same functions serve the live abort on the master and the analysis afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from acgs_load.contract import AUTH_OPERATIONS, ERROR_OUTCOMES, PROOF_OPERATIONS, Outcome, Violation
+from acgs_load.histogram import Histogram
+from acgs_load.samples import Window
+
+
+class Measure(NamedTuple):
+    """A measured number, or None for "not measured"."""
+
+    value: float | None
+    unit: str
+    samples: int
+    """How many observations the value rests on."""
+    source: str
+    """``windows`` (our own histograms and counts), ``locust csv``, ``process tree``, ``prometheus`` …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Merged windows of some stretch of a run, by operation, and how long that stretch was."""
+
+    by_operation: Mapping[str, Window]
+    seconds: float
+    peak_rps: float | None = None
+    """Best 10-second mean of answered requests; None where the stretch is shorter than 10 s."""
+    silence_s: float | None = None
+    """Longest gap without any answer."""
+
+
+def merged(windows: Iterable[Window]) -> Window:
+    """One window with everything that ``windows`` counted."""
+    total = Window()
+    for window in windows:
+        total.merge(window)
+    return total
+
+
+def _traffic(part: Slice) -> Window:
+    return merged(window for name, window in part.by_operation.items() if name not in AUTH_OPERATIONS)
+
+
+def _latency(part: Slice) -> Histogram:
+    return _traffic(part).latency
+
+
+def _percentile(quantile: float) -> Callable[[Slice], tuple[float | None, int]]:
+    def read(part: Slice) -> tuple[float | None, int]:
+        histogram = _latency(part)
+        value_us = histogram.percentile_us(quantile)
+        return (None if value_us is None else value_us / 1e3), histogram.total
+
+    return read
+
+
+def _latency_avg(part: Slice) -> tuple[float | None, int]:
+    histogram = _latency(part)
+    return (None if histogram.mean_us is None else histogram.mean_us / 1e3), histogram.total
+
+
+def _latency_max(part: Slice) -> tuple[float | None, int]:
+    histogram = _latency(part)
+    return (histogram.max_us / 1e3 if histogram.total else None), histogram.total
+
+
+def _throughput(part: Slice) -> tuple[float | None, int]:
+    answered = _traffic(part).answered
+    return (answered / part.seconds if part.seconds > 0 else None), answered
+
+
+def _peak(part: Slice) -> tuple[float | None, int]:
+    return part.peak_rps, _traffic(part).answered
+
+
+def _silence(part: Slice) -> tuple[float | None, int]:
+    return part.silence_s, sum(window.samples for window in part.by_operation.values())
+
+
+def _outcome_ratio(outcomes: frozenset[Outcome]) -> Callable[[Slice], tuple[float | None, int]]:
+    def read(part: Slice) -> tuple[float | None, int]:
+        everything = merged(part.by_operation.values())
+        count = sum(everything.outcomes.get(outcome, 0) for outcome in outcomes)
+        return (count / everything.samples if everything.samples else None), everything.samples
+
+    return read
+
+
+def _compliance(part: Slice) -> tuple[float | None, int]:
+    everything = merged(part.by_operation.values())
+    return (everything.score_sum / everything.score_count if everything.score_count else None), everything.score_count
+
+
+def _hash_consistency(part: Slice) -> tuple[float | None, int]:
+    everything = merged(part.by_operation.values())
+    answered = everything.answered
+    return (1 - everything.hash_faulty / answered if answered else None), answered
+
+
+def _isolation(part: Slice) -> tuple[float | None, int]:
+    everything = merged(part.by_operation.values())
+    breaches = everything.violations.get(Violation.ISOLATION_BREACH, 0)
+    judged = everything.isolation_right + breaches
+    return (everything.isolation_right / judged if judged else None), judged
+
+
+_ORACLES: Mapping[str, tuple[Violation, frozenset[str]]] = {
+    "chain_integrity": (Violation.CHAIN_BROKEN, frozenset({"audit_create", "audit_verify", "chain_verify"})),
+    "proof_correctness": (Violation.PROOF_WRONG, PROOF_OPERATIONS),
+    "decision_correctness": (Violation.DECISION_WRONG, frozenset({"governance_decision"})),
+    "signature_correctness": (Violation.SIGNATURE_WRONG, frozenset({"crypto_validate", "audit_create"})),
+    "durability": (
+        Violation.LOST_WRITE,
+        frozenset({"policy_create", "policy_get", "policy_update", "tenant_config_update", "audit_verify"}),
+    ),
+    "read_consistency": (Violation.STALE_READ, frozenset({"policy_get", "tenant_config_update"})),
+}
+
+
+def _oracle(violation: Violation, operations: frozenset[str]) -> Callable[[Slice], tuple[float | None, int]]:
+    """1 − violations ÷ answers; violations count wherever they were seen, so that none can hide outside the list."""
+
+    def read(part: Slice) -> tuple[float | None, int]:
+        judged = sum(
+            window.answers_2xx + (window.answers_404 if violation is Violation.LOST_WRITE else 0)
+            for name, window in part.by_operation.items()
+            if name in operations
+        )
+        wrong = sum(window.violations.get(violation, 0) for window in part.by_operation.values())
+        judged = max(judged, wrong)
+        return (1 - wrong / judged if judged else None), judged
+
+    return read
+
+
+def _proofs_unknown(part: Slice) -> tuple[float | None, int]:
+    proofs = merged(window for name, window in part.by_operation.items() if name in PROOF_OPERATIONS)
+    return (proofs.proofs_unknown / proofs.answers_2xx if proofs.answers_2xx else None), proofs.answers_2xx
+
+
+def _skipped(part: Slice) -> tuple[float | None, int]:
+    everything = merged(part.by_operation.values())
+    wanted = everything.samples + everything.skipped
+    return (everything.skipped / wanted if wanted else None), wanted
+
+
+def _resent(part: Slice) -> tuple[float | None, int]:
+    everything = merged(part.by_operation.values())
+    return (float(everything.resent) if everything.samples else None), everything.samples
+
+
+class MeasureKind(NamedTuple):
+    """A measure that a threshold may name."""
+
+    unit: str
+    scope: str
+    """``hold``: over the hold phases unless a threshold names a phase; ``run``: over the whole run."""
+    read: Callable[[Slice], tuple[float | None, int]] | None
+    """From a slice of windows; None for measures of the machines, which the reader takes from elsewhere."""
+    labelled: bool = True
+    """May carry labels (operation, scenario, region)."""
+
+
+_PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
+
+MEASURES: Mapping[str, MeasureKind] = {
+    **{f"latency_{name}_ms": MeasureKind("ms", "hold", _percentile(q)) for name, q in _PERCENTILES.items()},
+    "latency_avg_ms": MeasureKind("ms", "hold", _latency_avg),
+    "latency_max_ms": MeasureKind("ms", "hold", _latency_max),
+    "throughput_rps": MeasureKind("rps", "hold", _throughput),
+    "throughput_peak_rps": MeasureKind("rps", "run", _peak),
+    "error_ratio": MeasureKind("ratio", "run", _outcome_ratio(ERROR_OUTCOMES)),
+    "throttled_ratio": MeasureKind("ratio", "run", _outcome_ratio(frozenset({Outcome.THROTTLED}))),
+    "compliance_score": MeasureKind("ratio", "run", _compliance),
+    "hash_consistency": MeasureKind("ratio", "run", _hash_consistency),
+    "isolation_integrity": MeasureKind("ratio", "run", _isolation),
+    **{name: MeasureKind("ratio", "run", _oracle(*rule)) for name, rule in _ORACLES.items()},
+    "proofs_unknown_ratio": MeasureKind("ratio", "run", _proofs_unknown),
+    "skipped_ratio": MeasureKind("ratio", "run", _skipped),
+    "resent": MeasureKind("requests", "run", _resent),
+    "silence_max_s": MeasureKind("s", "run", _silence, labelled=False),
+    "target_cpu": MeasureKind("ratio", "hold", None, labelled=False),
+    "target_memory": MeasureKind("ratio", "hold", None, labelled=False),
+    "generator_cpu_max": MeasureKind("ratio", "run", None, labelled=False),
+    "loop_lag_ms": MeasureKind("ms", "run", None, labelled=False),
+    "workers_lost": MeasureKind("workers", "run", None, labelled=False),
+    "arrivals_unsent": MeasureKind("arrivals", "run", None, labelled=False),
+    "clock_skew_ms": MeasureKind("ms", "run", None, labelled=False),
+    "samples_lost": MeasureKind("samples", "run", None, labelled=False),
+}
+"""Every measure by name, in the order that reports list them."""
+
+EXACT_ONE = ("hash_consistency", "isolation_integrity", *_ORACLES)
+"""Measures that must be exactly 1 by default; not measured where their operations were sent fails the verdict."""
+
+
+def measure(name: str, part: Slice) -> Measure:
+    """The measure ``name`` of a slice of windows.
+
+    Raises KeyError for an unknown name and ValueError for one that windows do not tell.
+    """
+    kind = MEASURES[name]
+    if kind.read is None:
+        raise ValueError(f"{name} is not told by windows")
+    value, samples = kind.read(part)
+    return Measure(value, kind.unit, samples, "windows")

@@ -1,0 +1,193 @@
+"""What a run will do, decided once and written once (``plan.json``); the only thing that processes are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from acgs_load.contract import DEFAULT_CONSTITUTIONAL_HASH, DEFAULT_MIX
+from acgs_load.errors import UsageError
+
+PLAN_SCHEMA = 1
+Load = Literal["closed", "open", "search"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of the run in which users (or the arrival rate) go in a straight line from one level to another."""
+
+    name: str
+    """The phase label, unique in the plan: ``ramp``, ``hold``, ``step-300``, ``recovery`` …"""
+    duration_s: float
+    users_from: int
+    users_to: int
+    rate_from: float | None = None
+    """Requests per second; None in closed load."""
+    rate_to: float | None = None
+    hold: bool = False
+    """Latency and throughput are judged over the stages that hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine that generates load."""
+
+    host: str
+    workers: int
+    max_users: int
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who logs in to a tenant. The password comes from the environment of the process that sends it."""
+
+    username: str
+    tenant_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdText:
+    """A threshold expression as written, and who wrote it (``flag``, ``file``, ``env`` or ``default``)."""
+
+    expression: str
+    source: str
+    required: bool = True
+    """False: "not measured" is shown and does not fail the run (target CPU and memory by default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How ``capacity`` looks for the highest arrival rate that holds the thresholds."""
+
+    rate_from: float
+    step_s: float
+    settle_s: float
+    """The first part of each step, which is not judged."""
+    growth: float
+    """Factor from one geometric step to the next."""
+    precision: float
+    """The search ends when (bad − good) ÷ good is at most this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run, completely. To JSON and back is equal."""
+
+    name: str
+    test_type: str
+    target: str
+    """Base URL, without a trailing slash."""
+    embedded: bool
+    """True: the runner starts the reference gateway at ``target``."""
+    load: Load
+    stages: tuple[Stage, ...]
+    """In order. A search has one stage as long as it may take."""
+    users_max: int
+    spawn_rate: float
+    """Users started per second while ramping."""
+    seed: int
+    nodes: tuple[Node, ...]
+    thresholds: tuple[ThresholdText, ...]
+    target_rps: float | None
+    folder: str
+    """Run folder, absolute, on the machine of the runner and master."""
+    schema: int = PLAN_SCHEMA
+    constitutional_hash: str = DEFAULT_CONSTITUTIONAL_HASH
+    mix: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_MIX))
+    """Weight by scenario name."""
+    rate: float | None = None
+    """Requests per second of the open load at its highest; None in closed load and search."""
+    arrivals: Literal["constant", "poisson"] = "constant"
+    search: Search | None = None
+    think_time_min_s: float = 0.1
+    think_time_max_s: float = 2.0
+    timeout_s: float = 30.0
+    """From send to the last byte."""
+    stop_timeout_s: float = 35.0
+    """How long users in the middle of an iteration may take to finish it when the run ends."""
+    compliance_monitoring: bool = True
+    compliance_min: float = 0.95
+    tenants: tuple[str, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    """Empty: users named after the seed, spread over ``tenants`` (reference gateway: any username and password)."""
+    routes: Mapping[str, str] = field(default_factory=dict)
+    """Operation name → ``METHOD /path`` or ``/path`` on the real deployment."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request, beside the contract's."""
+    tls_verify: bool = True
+    transport: Literal["fast", "plain"] = "fast"
+    min_capacity: float | None = None
+    baseline: str | None = None
+    """Run folder that ``baseline`` in a threshold refers to."""
+    analysis: bool = True
+    web_ui: bool = False
+    master_host: str = "localhost"
+    master_port: int = 5557
+    web_port: int = 8089
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Setting → where its value came from: ``flag --users``, ``file custom.json``, ``env ACGS_…``, ``default``."""
+
+    @property
+    def duration_s(self) -> float:
+        """Planned length of the run."""
+        return sum(stage.duration_s for stage in self.stages)
+
+    @property
+    def workers(self) -> int:
+        """Worker processes over all nodes."""
+        return sum(node.workers for node in self.nodes)
+
+    @property
+    def hold_phases(self) -> frozenset[str]:
+        """Names of the stages that latency and throughput are judged over."""
+        return frozenset(stage.name for stage in self.stages if stage.hold)
+
+    def stage_at(self, elapsed_s: float) -> tuple[Stage, float]:
+        """The stage at ``elapsed_s`` and how far into it that is (0–1); after the end, the last stage and 1."""
+        begin_s = 0.0
+        for stage in self.stages:
+            if elapsed_s < begin_s + stage.duration_s:
+                return stage, max(0.0, elapsed_s - begin_s) / stage.duration_s
+            begin_s += stage.duration_s
+        return self.stages[-1], 1.0
+
+    def phase_at(self, elapsed_s: float) -> str:
+        """Name of the stage at ``elapsed_s``."""
+        return self.stage_at(elapsed_s)[0].name
+
+    def users_at(self, elapsed_s: float) -> int:
+        """Users wanted at ``elapsed_s``."""
+        stage, share = self.stage_at(elapsed_s)
+        return round(stage.users_from + (stage.users_to - stage.users_from) * share)
+
+    def rate_at(self, elapsed_s: float) -> float:
+        """Requests per second wanted at ``elapsed_s``; 0 in closed load."""
+        stage, share = self.stage_at(elapsed_s)
+        begin, end = stage.rate_from or 0.0, stage.rate_to or 0.0
+        return begin + (end - begin) * share
+
+    def to_json(self) -> str:
+        """Indented JSON, ending in a newline."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """The plan that ``to_json`` spelled. Raises UsageError when it cannot be read."""
+        try:
+            raw: dict[str, Any] = json.loads(text)
+            if raw["schema"] != PLAN_SCHEMA:
+                raise UsageError(
+                    f"plan: schema {raw['schema']!r} is not {PLAN_SCHEMA}; write it anew with this version"
+                )
+            raw = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
+            nested = {"stages": Stage, "nodes": Node, "thresholds": ThresholdText, "accounts": Account}
+            for name, kind in nested.items():
+                raw[name] = tuple(kind(**row) for row in raw[name])
+            raw["search"] = Search(**raw["search"]) if raw["search"] else None
+            raw["tenants"] = tuple(raw["tenants"])
+            return cls(**raw)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"plan: not readable ({error}); write it anew with run_load_test.py --dry-run") from error
