@@ -95,7 +95,7 @@ def _outcome_ratio(outcomes: frozenset[Outcome]) -> Callable[[Slice], tuple[floa
 
 
 def _compliance(part: Slice) -> tuple[float | None, int]:
-    everything = merged(part.by_operation.values())
+    everything = _traffic(part)
     return (everything.score_sum / everything.score_count if everything.score_count else None), everything.score_count
 
 
@@ -147,7 +147,7 @@ def _proofs_unknown(part: Slice) -> tuple[float | None, int]:
 
 
 def _skipped(part: Slice) -> tuple[float | None, int]:
-    everything = merged(part.by_operation.values())
+    everything = _traffic(part)
     wanted = everything.samples + everything.skipped
     return (everything.skipped / wanted if wanted else None), wanted
 

@@ -22,7 +22,7 @@ class Reply(NamedTuple):
     done_s: float
     """Taken when the last byte was read in the loop, or when the failure was known."""
     failure: Outcome | None = None
-    """``connection_error``, ``timeout`` or ``bad_response`` (no complete HTTP response); None for a whole response."""
+    """``connection_error``, ``timeout`` or ``bad_response`` (no complete HTTP response); None where it is whole."""
     detail: str = ""
     """A few words on the failure, free of addresses and ids: ``connection refused``, ``closed after 12 of 300 bytes``."""
     resent: bool = False
