@@ -24,7 +24,7 @@ class Reply(NamedTuple):
     failure: Outcome | None = None
     """``connection_error``, ``timeout`` or ``bad_response`` (no complete HTTP response); None where it is whole."""
     detail: str = ""
-    """A few words on the failure, free of addresses and ids: ``connection refused``, ``closed after 12 of 300 bytes``."""
+    """A few words on the failure, free of addresses and ids: ``connection refused``, ``closed in the body``."""
     resent: bool = False
     sent_bytes: int = 0
     received_bytes: int = 0

@@ -1,0 +1,169 @@
+"""All windows of a run in order of time, and slices of them: what live aborts and the analysis both judge.
+
+Times are seconds since the run's start; a window's second is the whole epoch second its samples were done in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+from acgs_load.contract import AUTH_OPERATIONS
+from acgs_load.measures import Slice
+from acgs_load.samples import Window, WindowKey
+
+PEAK_WINDOW_S = 10
+LABELS = ("operation", "scenario", "region")
+
+
+class Phase(NamedTuple):
+    """A stretch of the run as it really went, in seconds since the start."""
+
+    name: str
+    from_s: float
+    to_s: float
+    hold: bool
+
+
+class Timeline:
+    """Windows by second. Adding is cheap; slices merge what they need."""
+
+    def __init__(self, started_epoch_s: float, phases: Iterable[Phase]) -> None:
+        self.started_epoch_s = started_epoch_s
+        self.phases = tuple(phases)
+        self._by_second: dict[int, dict[WindowKey, Window]] = defaultdict(dict)
+
+    def add(self, key: WindowKey, window: Window) -> None:
+        """Add one window; another of the same key is merged into the first."""
+        row = self._by_second[key.second]
+        if key in row:
+            row[key].merge(window)
+        else:
+            row[key] = window
+
+    def forget_before(self, second: int) -> None:
+        """Drop windows older than an epoch second, so that a live judge needs bounded memory."""
+        for old in [known for known in self._by_second if known < second]:
+            del self._by_second[old]
+
+    @property
+    def seconds(self) -> list[int]:
+        """Epoch seconds that hold windows, ascending."""
+        return sorted(self._by_second)
+
+    @property
+    def hold_names(self) -> frozenset[str]:
+        """Names of the phases that hold."""
+        return frozenset(phase.name for phase in self.phases if phase.hold)
+
+    def values(self, label: str) -> list[str]:
+        """The values that ``operation``, ``scenario``, ``region`` or ``phase`` takes, sorted."""
+        return sorted({getattr(key, label) for row in self._by_second.values() for key in row})
+
+    def slice(
+        self,
+        labels: Mapping[str, str] | None = None,
+        phases: frozenset[str] | None = None,
+        from_second: int | None = None,
+        to_second: int | None = None,
+    ) -> Slice:
+        """Everything that matches: ``labels`` (operation, scenario, region), phase names, epoch seconds [from, to).
+
+        Its length is that of the phases (by the clock, whether or not anything was answered), or of the seconds given.
+        """
+        wanted = dict(labels or {})
+        totals: dict[str, Window] = {}
+        answered: dict[int, int] = {}
+        edges: list[tuple[float, float]] = []
+        for second in self._seconds_between(from_second, to_second):
+            count = 0
+            first_s, last_s = math.inf, 0.0
+            for key, window in self._by_second[second].items():
+                if not _matches(key, wanted, phases):
+                    continue
+                totals.setdefault(key.operation, Window()).merge(window)
+                if key.operation not in AUTH_OPERATIONS:
+                    count += window.answered
+                if window.last_done_s:
+                    first_s, last_s = min(first_s, window.first_done_s), max(last_s, window.last_done_s)
+            answered[second] = count
+            if last_s:
+                edges.append((first_s, last_s))
+        seconds = self._length_s(phases, from_second, to_second)
+        return Slice(
+            totals, seconds, _peak_rps(answered, seconds), self._silence_s(edges, phases, from_second, to_second)
+        )
+
+    def series(
+        self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None
+    ) -> list[tuple[int, Slice]]:
+        """Whole windows of ``width_s`` from the start: (epoch second of the beginning, slice), gaps included.
+
+        The last window is left out unless it is whole, and windows that no wanted phase touches are left out.
+        """
+        known = self.seconds
+        if not known:
+            return []
+        begin, result = math.floor(self.started_epoch_s), []
+        while begin + width_s <= known[-1] + 1:
+            if phases is None or self._touches(begin, begin + width_s, phases):
+                part = self.slice(labels, phases, begin, begin + width_s)
+                result.append((begin, part))
+            begin += width_s
+        return result
+
+    def _touches(self, begin: int, end: int, names: frozenset[str]) -> bool:
+        start = self.started_epoch_s
+        return any(p.name in names and p.from_s + start < end and p.to_s + start > begin for p in self.phases)
+
+    def _seconds_between(self, from_second: int | None, to_second: int | None) -> list[int]:
+        if from_second is not None and to_second is not None:
+            return [second for second in range(from_second, to_second) if second in self._by_second]
+        return [
+            second
+            for second in self.seconds
+            if (from_second is None or second >= from_second) and (to_second is None or second < to_second)
+        ]
+
+    def _length_s(self, phases: frozenset[str] | None, from_second: int | None, to_second: int | None) -> float:
+        start = self.started_epoch_s
+        lower = -math.inf if from_second is None else from_second - start
+        upper = math.inf if to_second is None else to_second - start
+        if not self.phases or (phases is None and from_second is not None and to_second is not None):
+            return max(0.0, upper - lower) if upper - lower < math.inf else float(len(self._by_second))
+        spans = (p for p in self.phases if phases is None or p.name in phases)
+        return sum(max(0.0, min(p.to_s, upper) - max(p.from_s, lower)) for p in spans)
+
+    def _silence_s(
+        self,
+        edges: list[tuple[float, float]],
+        phases: frozenset[str] | None,
+        from_second: int | None,
+        to_second: int | None,
+    ) -> float | None:
+        """Longest gap between answers; a gap shorter than a second may hide inside one, a longer one cannot."""
+        if phases is not None or from_second is not None or to_second is not None or not edges:
+            return None
+        gaps = [later[0] - earlier[1] for earlier, later in pairwise(edges)]
+        end_s = self.started_epoch_s + max((p.to_s for p in self.phases), default=0.0)
+        gaps += [edges[0][0] - self.started_epoch_s, end_s - edges[-1][1] if self.phases else 0.0]
+        return max(0.0, *gaps)
+
+
+def _matches(key: WindowKey, wanted: Mapping[str, str], phases: frozenset[str] | None) -> bool:
+    if phases is not None and key.phase not in phases:
+        return False
+    return all(getattr(key, label) == value for label, value in wanted.items())
+
+
+def _peak_rps(answered: Mapping[int, int], seconds: float) -> float | None:
+    """Best mean of ``PEAK_WINDOW_S`` seconds in a row; None where the stretch is shorter than that."""
+    if not answered or seconds < PEAK_WINDOW_S:
+        return None
+    best = 0
+    for end in answered:
+        best = max(best, sum(answered.get(second, 0) for second in range(end - PEAK_WINDOW_S + 1, end + 1)))
+    return best / PEAK_WINDOW_S
