@@ -1,0 +1,109 @@
+"""The one place that spells ``locust …``: a local run, ssh, a container and a person start the same command."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acgs_load.plan import Node, Plan
+from acgs_load.run_folder import RunFolder
+
+LOCUSTFILE = Path(__file__).resolve().parents[2] / "locustfile.py"
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+EXPECT_WORKERS_MAX_WAIT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One process to start: where, with what words and what added environment."""
+
+    name: str
+    """``master`` or ``worker-<index>``."""
+    host: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs on the machine of the runner."""
+        return self.host in LOCAL_HOSTS
+
+    def shell(self) -> str:
+        """The command as a person would type it, in the project's folder."""
+        words = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        argv = ["python" if word == sys.executable else word for word in self.argv]
+        argv = ["locustfile.py" if word == str(LOCUSTFILE) else word for word in argv]
+        return " ".join([*words, shlex.join(argv)])
+
+
+def master_command(plan: Plan, folder: RunFolder) -> Command:
+    """The master: coordinates, writes what was measured, serves the web UI where one is wanted."""
+    bind_host = "127.0.0.1" if all(node.host in LOCAL_HOSTS for node in plan.nodes) else "0.0.0.0"
+    argv = [
+        *_locust(),
+        "--master",
+        "--expect-workers",
+        str(plan.workers),
+        "--expect-workers-max-wait",
+        str(EXPECT_WORKERS_MAX_WAIT_S),
+        *_interface(plan),
+        "--only-summary",
+        "--stop-timeout",
+        f"{plan.stop_timeout_s:g}",
+        "--enable-rebalancing",
+        "--exit-code-on-error",
+        "0",
+        "--csv",
+        str(folder.stats_prefix),
+        "--csv-full-history",
+        "--master-bind-host",
+        bind_host,
+        "--master-bind-port",
+        str(plan.master_port),
+        "--logfile",
+        str(folder.logs / "master.log"),
+    ]
+    return Command("master", "localhost", tuple(argv), {"ACGS_PLAN": str(folder.plan)})
+
+
+def worker_command(plan: Plan, folder: RunFolder, index: int, node: Node) -> Command:
+    """One worker. A remote one is told the plan by the master; a local one also finds the file."""
+    local = node.host in LOCAL_HOSTS
+    argv = [
+        *_locust(),
+        "--worker",
+        "--master-host",
+        "127.0.0.1" if local else plan.master_host,
+        "--master-port",
+        str(plan.master_port),
+        "--stop-timeout",
+        f"{plan.stop_timeout_s:g}",
+    ]
+    environment = {"ACGS_REGION": node.region}
+    if local:
+        argv += ["--logfile", str(folder.logs / f"worker-{index}.log")]
+        environment["ACGS_PLAN"] = str(folder.plan)
+    return Command(f"worker-{index}", node.host, tuple(argv), environment)
+
+
+def commands_for(plan: Plan, folder: RunFolder) -> list[Command]:
+    """Every process of the run, the master first, then the workers node by node."""
+    workers = [node for node in plan.nodes for _ in range(node.workers)]
+    return [
+        master_command(plan, folder),
+        *(worker_command(plan, folder, index, node) for index, node in enumerate(workers)),
+    ]
+
+
+def _locust() -> list[str]:
+    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE)]
+
+
+def _interface(plan: Plan) -> list[str]:
+    if not plan.web_ui:
+        return ["--headless"]
+    # loopback: the web UI can start load, so opening it to the network is for the user to decide (compose does)
+    return ["--autostart", "--autoquit", "3", "--web-host", "127.0.0.1", "--web-port", str(plan.web_port)]
