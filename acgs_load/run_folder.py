@@ -62,6 +62,11 @@ class RunFolder:
         return self.path / "preflight.json"
 
     @property
+    def target_metrics(self) -> Path:
+        """The target's own counts after the run (Prometheus text), where it publishes them; by the runner."""
+        return self.path / "target_metrics.txt"
+
+    @property
     def logs(self) -> Path:
         """A log file a process."""
         return self.path / "logs"

@@ -1,0 +1,78 @@
+"""The bundled reference gateway as a child process of the run, told apart from any stranger by a token."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from acgs_load.contract import INSTANCE_VARIABLE
+from acgs_load.errors import TargetError
+from acgs_load.fleet.local import LocalProcess
+from acgs_load.fleet.ports import free_port, is_free
+from acgs_load.plan import Plan
+
+READY_WITHIN_S = 30.0
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class EmbeddedGateway:
+    """A running ``python -m acgs_load.gateway``; ``stop`` ends it."""
+
+    def __init__(self, url: str, instance: str, process: LocalProcess) -> None:
+        self.url = url
+        self.instance = instance
+        """What its health must echo."""
+        self.process = process
+
+    def ended(self) -> str | None:
+        """Why it is gone, or None while it runs."""
+        status = self.process.poll()
+        return None if status is None else f"the embedded gateway ended (status {status}): {self.process.tail(1)}"
+
+    def stop(self) -> None:
+        """End it; everything it acknowledged is stored first."""
+        self.process.stop(grace_s=10.0)
+
+
+def start_embedded(plan: Plan, log: Path) -> EmbeddedGateway:
+    """Start the gateway on the plan's port (0: any free one) and wait until it listens.
+
+    Raises TargetError when the port is taken or the gateway does not come up.
+    """
+    port = int(plan.target.rsplit(":", 1)[-1]) or free_port()
+    if not is_free(port):
+        raise TargetError(
+            f"target embedded: port {port} is taken by a stranger; free it, or choose another: --target embedded:0"
+        )
+    instance = secrets.token_hex(16)
+    process = LocalProcess(
+        "gateway",
+        [sys.executable, "-m", "acgs_load.gateway", "--port", str(port), "--hash", plan.constitutional_hash],
+        {INSTANCE_VARIABLE: instance, "PYTHONPATH": _python_path()},
+        log,
+        stdout=subprocess.PIPE,
+    )
+    _await_ready(process)
+    return EmbeddedGateway(f"http://127.0.0.1:{port}", instance, process)
+
+
+def _python_path() -> str:
+    return os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
+
+
+def _await_ready(process: LocalProcess) -> None:
+    """Wait for the one line that the gateway prints when it listens."""
+    assert process.stdout is not None, "the gateway's output is a pipe"
+    deadline_s = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline_s:
+        if select.select([process.stdout], [], [], 0.2)[0]:
+            if process.stdout.readline().startswith("gateway ready"):
+                return
+            break
+    status = process.stop(grace_s=1.0)
+    raise TargetError(f"target embedded: the gateway did not come up (status {status}): {process.tail(1)}")

@@ -1,0 +1,233 @@
+"""One run, from preflight to exit code. It starts everything, watches it, and leaves nothing running."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import time
+from contextlib import ExitStack
+from types import FrameType
+
+import requests
+from rich.console import Console
+
+from acgs_load.contract import METRICS_PATH
+from acgs_load.errors import ExitCode, GeneratorError, TargetError
+from acgs_load.fleet.commands import EXPECT_WORKERS_MAX_WAIT_S, LOCAL_HOSTS, commands_for
+from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
+from acgs_load.fleet.local import LocalProcess, stop_all
+from acgs_load.fleet.ports import free_port, is_free
+from acgs_load.live import LiveLine
+from acgs_load.plan import Plan
+from acgs_load.preflight import Preflight, preflight
+from acgs_load.resources import ResourceSampler, process_tree, published_metrics
+from acgs_load.run_folder import RunFolder, write_atomically, write_json
+from acgs_load.units import format_duration
+
+WATCH_INTERVAL_S = 0.5
+SPARE_S = 60.0
+"""How far past plan, workers' wait and stop time-out a master may go before it is taken for hung."""
+
+
+class EarlySignalError(Exception):
+    """A signal came before the run had begun."""
+
+
+def run(plan: Plan, folder: RunFolder, console: Console | None = None) -> int:
+    """Carry out the plan in ``folder`` and give the exit code. Raises LoadTestError when it cannot start."""
+    console = console or Console(stderr=False)
+    session = _Session(plan, folder, console)
+    with _Signals(session):
+        try:
+            session.measure()
+        except EarlySignalError:
+            console.print("interrupted before anything was sent")
+            return ExitCode.INTERRUPTED
+    return session.judge()
+
+
+class _Session:
+    """The processes of one run and how they stand."""
+
+    def __init__(self, plan: Plan, folder: RunFolder, console: Console) -> None:
+        self.plan = plan
+        self._folder = folder
+        self._console = console
+        self._master: LocalProcess | None = None
+        self._workers: list[LocalProcess] = []
+        self._signals = 0
+
+    def interrupt(self) -> None:
+        """The first signal ends the run in order; the next ends it at once. What was measured is kept either way."""
+        self._signals += 1
+        if self._master is None:
+            raise EarlySignalError
+        self._master.send(signal.SIGTERM if self._signals == 1 else signal.SIGKILL)
+        if self._signals == 1:
+            self._console.print("\nending the run (again to end it at once) …")
+
+    def measure(self) -> None:
+        """Everything between the first check and the last byte in the folder."""
+        with ExitStack() as stack:
+            gateway = self._start_target(stack)
+            self._choose_ports()
+            write_atomically(self._folder.plan, self.plan.to_json())
+            self._announce()
+            answers = self._preflight(gateway)
+            for warning in answers.warnings:
+                self._console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
+            self._sample_resources(stack, gateway)
+            self._start_locust(stack)
+            self._watch(gateway)
+            self._keep_target_counts()
+
+    def judge(self) -> int:
+        """Analyse the folder, print the verdict, and give its exit code."""
+        if not self.plan.analysis:
+            self._console.print(f"not analysed (--no-analysis): python performance_analyzer.py {self._folder.path}")
+            return ExitCode.INTERRUPTED if self._signals else ExitCode.PASSED
+        # pandas and matplotlib are only loaded once the load is over
+        from acgs_load.analysis.judge import analyse
+        from acgs_load.analysis.terminal import print_report
+
+        report = analyse(self._folder)
+        print_report(report, self._console)
+        return report.verdict.exit_code
+
+    def _start_target(self, stack: ExitStack) -> EmbeddedGateway | None:
+        if not self.plan.embedded:
+            return None
+        gateway = start_embedded(self.plan, self._folder.logs / "gateway.log")
+        stack.callback(gateway.stop)
+        self.plan = dataclasses.replace(self.plan, target=gateway.url)
+        return gateway
+
+    def _choose_ports(self) -> None:
+        """Take the usual ports where they are free; a port that the user named is never replaced by another."""
+        plan = self.plan
+        if not is_free(plan.master_port):
+            named = plan.origins.get("LOCUST_MASTER_PORT", "default") != "default"
+            if named or any(node.host not in LOCAL_HOSTS for node in plan.nodes):
+                raise TargetError(
+                    f"LOCUST_MASTER_PORT {plan.master_port} is taken by a stranger; free it or name another"
+                )
+            self.plan = dataclasses.replace(plan, master_port=free_port())
+        if plan.web_ui and not is_free(plan.web_port):
+            raise TargetError(f"LOCUST_WEB_PORT {plan.web_port} is taken by a stranger; free it or name another")
+
+    def _announce(self) -> None:
+        plan = self.plan
+        load = f"open load {plan.rate:g} RPS" if plan.load == "open" and plan.rate else f"{plan.load} load"
+        workers = f"{plan.workers} worker{'s' if plan.workers > 1 else ''}"
+        facts = (
+            plan.name,
+            plan.test_type,
+            load,
+            f"{plan.users_max:,} users",
+            format_duration(plan.duration_s),
+            workers,
+            f"seed {plan.seed}",
+        )
+        place = f"{plan.target} (embedded reference gateway)" if plan.embedded else plan.target
+        lines = [" · ".join(facts), f"target {place}", f"folder {os.path.relpath(self._folder.path)}"]
+        if plan.web_ui:
+            lines.append(f"web UI http://localhost:{plan.web_port}")
+        self._console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+    def _preflight(self, gateway: EmbeddedGateway | None) -> Preflight:
+        if gateway is None:
+            answers = preflight(self.plan)
+        else:
+            answers = preflight(self.plan, gateway.instance, alive=gateway.ended)
+        write_json(self._folder.preflight, dataclasses.asdict(answers))
+        return answers
+
+    def _sample_resources(self, stack: ExitStack, gateway: EmbeddedGateway | None) -> None:
+        """Watch a target on this machine; of one elsewhere nothing is known from here."""
+        if gateway is not None:
+            probe, source = process_tree(gateway.process.pid), "process tree"
+        elif any(f"//{host}" in self.plan.target for host in ("localhost", "127.", "[::1]")):
+            probe, source = published_metrics(self.plan.target + METRICS_PATH), "metrics"
+        else:
+            return
+        stack.enter_context(ResourceSampler(self._folder.resources, source, probe))
+
+    def _start_locust(self, stack: ExitStack) -> None:
+        master, *workers = commands_for(self.plan, self._folder)
+        remote = [command for command in workers if not command.local]
+        for command in remote:
+            self._console.print(f"start on {command.host}: {command.shell()}", highlight=False, soft_wrap=True)
+        process = LocalProcess(master.name, master.argv, master.environment, self._folder.logs / "master.out")
+        stack.callback(process.stop, 10.0)
+        for command in workers:
+            if command.local:
+                log = self._folder.logs / f"{command.name}.out"
+                self._workers.append(LocalProcess(command.name, command.argv, command.environment, log))
+        stack.callback(stop_all, self._workers, 10.0)
+        self._master = process
+
+    def _watch(self, gateway: EmbeddedGateway | None) -> None:
+        assert self._master is not None, "the master was started"
+        plan, live = self.plan, LiveLine(self.plan, self._folder, self._console)
+        allowed_s = plan.duration_s + EXPECT_WORKERS_MAX_WAIT_S + plan.stop_timeout_s + plan.timeout_s + SPARE_S
+        deadline_s = time.monotonic() + allowed_s
+        try:
+            while self._master.wait(WATCH_INTERVAL_S) is None:
+                live.update()
+                self._demand_workers()
+                if time.monotonic() > deadline_s:
+                    raise GeneratorError(f"the master did not end within {allowed_s:.0f} s; see {self._folder.logs}")
+            live.update()
+        finally:
+            live.close()
+        self._demand_result(gateway)
+
+    def _demand_workers(self) -> None:
+        """A worker that dies before the run began would be waited for in vain."""
+        if self._folder.windows.exists():
+            return
+        for worker in self._workers:
+            if worker.poll() not in (None, 0):
+                raise GeneratorError(f"{worker.name} ended before the run began: {worker.tail(1)} (see {worker.log})")
+
+    def _demand_result(self, gateway: EmbeddedGateway | None) -> None:
+        assert self._master is not None, "the master was started"
+        if gateway is not None and (reason := gateway.ended()) is not None:
+            self._console.print(f"warning: {reason}", style="yellow", soft_wrap=True)
+        if self._folder.run.exists() or self._signals > 1:
+            return
+        if not self._folder.windows.exists():
+            tail = self._master.tail(3)
+            raise GeneratorError(
+                f"the master ended (status {self._master.poll()}) before anything was measured: {tail}"
+            )
+        self._console.print(
+            f"warning: the master ended early (status {self._master.poll()}); what it had written is analysed",
+            style="yellow",
+        )
+
+    def _keep_target_counts(self) -> None:
+        try:
+            answer = requests.get(self.plan.target + METRICS_PATH, timeout=5.0, verify=self.plan.tls_verify)
+        except requests.RequestException:
+            return  # publishing metrics is the target's choice; the report says where they are missing
+        if answer.ok and "acgs_requests_total" in answer.text:
+            write_atomically(self._folder.target_metrics, answer.text)
+
+
+class _Signals:
+    """SIGINT and SIGTERM mean "end in order" as long as the run lasts."""
+
+    def __init__(self, session: _Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._session.interrupt()
