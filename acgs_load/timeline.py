@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,16 +29,39 @@ class Phase(NamedTuple):
     hold: bool
 
 
+@dataclass(slots=True)
+class _Cell:
+    """All seconds of one region, scenario, operation and phase, merged once for the many slices that need them."""
+
+    window: Window = field(default_factory=Window)
+    answered: dict[int, int] = field(default_factory=dict)
+    """Answered requests by epoch second."""
+    edges: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """First and last answer by epoch second."""
+
+    def merge(self, key: WindowKey, window: Window) -> None:
+        self.window.merge(window)
+        second = key.second
+        self.answered[second] = self.answered.get(second, 0) + window.answered
+        if window.last_done_s:
+            first_s, last_s = self.edges.get(second, (math.inf, 0.0))
+            self.edges[second] = min(first_s, window.first_done_s), max(last_s, window.last_done_s)
+
+
 class Timeline:
-    """Windows by second. Adding is cheap; slices merge what they need."""
+    """Windows by second. Adding is cheap; slices merge what they need, whole-run slices from sums kept beside."""
 
     def __init__(self, started_epoch_s: float, phases: Iterable[Phase]) -> None:
         self.started_epoch_s = started_epoch_s
         self.phases = tuple(phases)
         self._by_second: dict[int, dict[WindowKey, Window]] = defaultdict(dict)
+        self._cells: dict[WindowKey, _Cell] | None = None
+        """By key with second 0; None until a slice needs them."""
 
     def add(self, key: WindowKey, window: Window) -> None:
-        """Add one window; another of the same key is merged into the first."""
+        """Add one window; another of the same key is merged into the first. The window is the timeline's from now."""
+        if self._cells is not None:
+            self._cells.setdefault(key._replace(second=0), _Cell()).merge(key, window)
         row = self._by_second[key.second]
         if key in row:
             row[key].merge(window)
@@ -46,8 +70,21 @@ class Timeline:
 
     def forget_before(self, second: int) -> None:
         """Drop windows older than an epoch second, so that a live judge needs bounded memory."""
+        self._cells = None
         for old in [known for known in self._by_second if known < second]:
             del self._by_second[old]
+
+    def items(self) -> Iterator[tuple[WindowKey, Window]]:
+        """Every key and its window, in order of time; look, do not change."""
+        for second in self.seconds:
+            yield from self._by_second[second].items()
+
+    def _summed(self) -> dict[WindowKey, _Cell]:
+        if self._cells is None:
+            self._cells = {}
+            for key, window in self.items():
+                self._cells.setdefault(key._replace(second=0), _Cell()).merge(key, window)
+        return self._cells
 
     @property
     def seconds(self) -> list[int]:
@@ -75,27 +112,34 @@ class Timeline:
         Its length is that of the phases (by the clock, whether or not anything was answered), or of the seconds given.
         """
         wanted = dict(labels or {})
+        if from_second is None and to_second is None:
+            cells = [(key, cell) for key, cell in self._summed().items() if _matches(key, wanted, phases)]
+        else:
+            cells = list(self._between(wanted, phases, from_second, to_second).items())
         totals: dict[str, Window] = {}
         answered: dict[int, int] = {}
-        edges: list[tuple[float, float]] = []
-        for second in self._seconds_between(from_second, to_second):
-            count = 0
-            first_s, last_s = math.inf, 0.0
-            for key, window in self._by_second[second].items():
-                if not _matches(key, wanted, phases):
-                    continue
-                totals.setdefault(key.operation, Window()).merge(window)
-                if key.operation not in AUTH_OPERATIONS:
-                    count += window.answered
-                if window.last_done_s:
-                    first_s, last_s = min(first_s, window.first_done_s), max(last_s, window.last_done_s)
-            answered[second] = count
-            if last_s:
-                edges.append((first_s, last_s))
+        edges: dict[int, tuple[float, float]] = {}
+        for key, cell in cells:
+            totals.setdefault(key.operation, Window()).merge(cell.window)
+            for second, count in cell.answered.items():
+                answered[second] = answered.get(second, 0) + (0 if key.operation in AUTH_OPERATIONS else count)
+            for second, (first_s, last_s) in cell.edges.items():
+                known = edges.get(second, (math.inf, 0.0))
+                edges[second] = min(known[0], first_s), max(known[1], last_s)
         seconds = self._length_s(phases, from_second, to_second)
         return Slice(
             totals, seconds, _peak_rps(answered, seconds), self._silence_s(edges, phases, from_second, to_second)
         )
+
+    def _between(
+        self, wanted: Mapping[str, str], phases: frozenset[str] | None, from_second: int | None, to_second: int | None
+    ) -> dict[WindowKey, _Cell]:
+        cells: dict[WindowKey, _Cell] = {}
+        for second in self._seconds_between(from_second, to_second):
+            for key, window in self._by_second[second].items():
+                if _matches(key, wanted, phases):
+                    cells.setdefault(key._replace(second=0), _Cell()).merge(key, window)
+        return cells
 
     def series(
         self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None
@@ -139,7 +183,7 @@ class Timeline:
 
     def _silence_s(
         self,
-        edges: list[tuple[float, float]],
+        edges: Mapping[int, tuple[float, float]],
         phases: frozenset[str] | None,
         from_second: int | None,
         to_second: int | None,
@@ -147,9 +191,10 @@ class Timeline:
         """Longest gap between answers; a gap shorter than a second may hide inside one, a longer one cannot."""
         if phases is not None or from_second is not None or to_second is not None or not edges:
             return None
-        gaps = [later[0] - earlier[1] for earlier, later in pairwise(edges)]
+        ordered = [edges[second] for second in sorted(edges)]
+        gaps = [later[0] - earlier[1] for earlier, later in pairwise(ordered)]
         end_s = self.started_epoch_s + max((p.to_s for p in self.phases), default=0.0)
-        gaps += [edges[0][0] - self.started_epoch_s, end_s - edges[-1][1] if self.phases else 0.0]
+        gaps += [ordered[0][0] - self.started_epoch_s, end_s - ordered[-1][1] if self.phases else 0.0]
         return max(0.0, *gaps)
 
 
