@@ -1,0 +1,103 @@
+"""Windows count what samples say, and merging never changes the sum."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from acgs_load.contract import Outcome, Violation
+from acgs_load.samples import Sample, Window
+
+
+def sample(**changes):
+    base = Sample("policy_get", "policy", 10.0, 10.0, 10.5, Outcome.OK, status=200, score=1.0)
+    return base._replace(**changes)
+
+
+SAMPLES = st.builds(
+    sample,
+    due_s=st.sampled_from([9.0, 10.0]),
+    outcome=st.sampled_from(list(Outcome)),
+    status=st.sampled_from([0, 200, 403, 404, 500]),
+    violations=st.sampled_from([(), (Violation.STALE_READ,), (Violation.LOST_WRITE, Violation.HASH_WRONG)]),
+    score=st.sampled_from([None, 0.5, 1.0]),
+    resent=st.booleans(),
+)
+
+
+def window_of(samples):
+    window = Window()
+    for number, one in enumerate(samples):
+        window.add(one, 1000.0 + number % 7)
+    return window
+
+
+@given(st.lists(SAMPLES, max_size=30), st.integers(0, 30), st.randoms())
+@settings(max_examples=60)
+def test_merging_parts_in_any_order_equals_the_whole(samples, cut, shuffler):
+    """Workers may report in any order and split."""
+    numbered = list(enumerate(samples))
+    whole, parts = Window(), [Window(), Window(), Window()]
+    for number, one in numbered:
+        whole.add(one, 1000.0 + number)
+        parts[(number + cut) % 3].add(one, 1000.0 + number)
+    shuffler.shuffle(parts)
+    total = Window()
+    for part in parts:
+        total.merge(Window.from_wire(part.to_wire()))
+    expected, found = whole.to_wire(), total.to_wire()
+    assert found.pop("score_sum", 0) == pytest.approx(expected.pop("score_sum", 0))
+    assert found == expected
+
+
+@pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.CONNECTION_ERROR])
+def test_quick_refusals_do_not_flatter_latency(outcome):
+    """Throttled and refused requests are counted, and stay out of both histograms."""
+    window = window_of([sample(outcome=outcome, status=429)])
+    assert window.samples == 1
+    assert window.latency.total == 0
+
+
+def test_errors_and_timeouts_do_count_in_latency():
+    """A time-out is the slowest answer there is."""
+    window = window_of([sample(outcome=Outcome.TIMEOUT, status=0, done_s=40.0)])
+    assert window.latency.max_us == 30_000_000
+
+
+def test_open_load_keeps_both_clocks():
+    """Latency counts from due; the time from send stands beside it."""
+    window = window_of([sample(), sample(due_s=8.0)])
+    assert window.latency.max_us == 2_500_000
+    assert window.service.max_us == 500_000
+    assert window.latency.total == window.service.total == 2
+
+
+def test_any_violation_scores_zero():
+    """Compliance takes the header's word only for answers without a violation."""
+    window = window_of([sample(), sample(violations=(Violation.DECISION_WRONG,), outcome=Outcome.FAILED_CHECK)])
+    assert (window.score_sum, window.score_count) == (1.0, 2)
+
+
+def test_a_response_with_both_hash_faults_counts_once():
+    """hash_faulty counts responses, not faults."""
+    both = (Violation.HASH_WRONG, Violation.HASH_ABSENT)
+    window = window_of([sample(violations=both, outcome=Outcome.FAILED_CHECK)])
+    assert window.hash_faulty == 1
+    assert window.violations == {"hash_wrong": 1, "hash_absent": 1}
+
+
+def test_first_and_last_answer_are_kept():
+    """The gap between answers can be told from the edges of each window."""
+    window = Window()
+    for done in random.Random(1).sample(range(100, 200), 20):
+        window.add(sample(), float(done))
+    assert 100 <= window.first_done_s < window.last_done_s < 200
+
+
+def test_a_refused_connection_is_no_answer():
+    """Silence is not broken by a refusal."""
+    window = window_of([sample(status=0, outcome=Outcome.CONNECTION_ERROR)])
+    assert window.last_done_s == 0.0
