@@ -1,0 +1,158 @@
+"""A stranger, an ill target and a wrong hash are told apart before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+import requests
+from test_plan import plan
+
+from acgs_load.errors import TargetError
+from acgs_load.preflight import preflight
+
+HASH = "cdd01ef066bc6cf2"
+CONFIG = {"rate_limiting": {"requests_per_minute": None, "burst_limit": None}}
+
+
+@dataclass
+class Answer:
+    status_code: int = 200
+    body: object = None
+    headers: dict = field(default_factory=lambda: {"X-Constitutional-Hash": HASH})
+
+    @property
+    def content(self):
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+def healthy(**changes):
+    return {"status": "healthy", "constitutional_hash": HASH, "version": "1", "timestamp": "t", **changes}
+
+
+class Target:
+    """Answers from a script, then keeps giving the last answer; time passes only when slept."""
+
+    def __init__(self, *script, config=None):
+        self.script = list(script)
+        self.config = Answer(body=CONFIG) if config is None else config
+        self.now_s = 0.0
+        self.tries = 0
+
+    def get(self, path):
+        if path == "/gateway/config":
+            answer = self.config
+        else:
+            self.tries += 1
+            answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def sleep(self, seconds):
+        self.now_s += seconds
+
+    def check(self, instance=None, alive=lambda: None, **changes):
+        clock = lambda: self.now_s  # noqa: E731
+        return preflight(plan(**changes), instance, get=self.get, alive=alive, clock=clock, sleep=self.sleep)
+
+
+REFUSED = requests.ConnectionError("[Errno 111] Connection refused")
+
+
+def test_a_healthy_target_passes_at_once():
+    """Health and configuration come back as they were said."""
+    target = Target(Answer(body=healthy()))
+    assert target.check().health["status"] == "healthy"
+    assert target.tries == 1
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        REFUSED,
+        requests.Timeout("timed out"),
+        Answer(500, {}),
+        Answer(503, {}),
+        Answer(404, {}),
+        Answer(429, {}),
+        Answer(200, b"<html>"),
+        Answer(200, b'{"status": "hea'),
+        Answer(200, b"[]"),
+        Answer(200, healthy(status="starting")),
+    ],
+    ids=str,
+)
+def test_what_may_be_a_target_that_starts_is_asked_again(first):
+    """Refused, slow, 5xx, 404, 429, torn and unhealthy answers are retried once a second."""
+    target = Target(first, Answer(body=healthy()))
+    target.check()
+    assert (target.tries, target.now_s) == (2, 1.0)
+
+
+@pytest.mark.parametrize("forever", [REFUSED, Answer(404, {}), Answer(200, b"<html>")], ids=str)
+def test_patience_ends_after_45_seconds_with_advice(forever):
+    """The message names the target, the reason and what to try."""
+    target = Target(forever)
+    with pytest.raises(TargetError, match=r"http://127\.0\.0\.1:8080.*--target embedded") as caught:
+        target.check()
+    assert 44 <= target.now_s <= 45
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(401, {}), "answers 401"),
+        (Answer(400, {}), "answers 400"),
+        (Answer(302, {}), "answers 302"),
+        (Answer(200, healthy(constitutional_hash="beef")), "body field constitutional_hash is 'beef'"),
+        (Answer(200, {"status": "healthy"}), "body field constitutional_hash is absent"),
+        (Answer(200, healthy(), {}), "header X-Constitutional-Hash is absent"),
+        (Answer(200, healthy(), {"X-Constitutional-Hash": "beef"}), "header X-Constitutional-Hash is 'beef'"),
+    ],
+)
+def test_a_wrong_target_is_refused_at_once(answer, words):
+    """Another status, a wrong or an absent hash is never waited for."""
+    target = Target(answer)
+    with pytest.raises(TargetError, match=words):
+        target.check()
+    assert target.tries == 1
+
+
+@pytest.mark.parametrize("said", [{}, {"instance": "other"}])
+def test_a_stranger_on_the_port_is_never_tested(said):
+    """A target that the run started must echo its token."""
+    with pytest.raises(TargetError, match="stranger"):
+        Target(Answer(body=healthy(**said))).check(instance="mine")
+
+
+def test_the_started_target_is_known_by_its_token():
+    """The right token passes."""
+    assert Target(Answer(body=healthy(instance="mine"))).check(instance="mine").health["instance"] == "mine"
+
+
+def test_a_started_target_that_died_is_not_waited_for():
+    """Its own last words are the message."""
+    with pytest.raises(TargetError, match="ended"):
+        Target(REFUSED).check(alive=lambda: "the embedded gateway ended (status 1)")
+
+
+@pytest.mark.parametrize(
+    ("per_minute", "rate", "warned"),
+    [(60, None, True), (60_000, 1000.0, False), (59_999, 1000.0, True), (None, 1000.0, False), (True, 10.0, False)],
+)
+def test_a_rate_limit_below_the_asked_rate_is_a_warning(per_minute, rate, warned):
+    """60 a minute cannot carry a load test; no limit and a sufficient one say nothing."""
+    config = Answer(body={"rate_limiting": {"requests_per_minute": per_minute}})
+    answers = Target(Answer(body=healthy()), config=config).check(rate=rate)
+    assert bool(answers.warnings) == warned
+
+
+@pytest.mark.parametrize(
+    "config", [REFUSED, Answer(404, {}), Answer(200, b"no json"), Answer(200, b'{"rate_limiting": 5}')]
+)
+def test_a_target_without_configuration_is_no_less_a_target(config):
+    """What /gateway/config says is read when it is there, and never fails the run."""
+    assert Target(Answer(body=healthy()), config=config).check().warnings == ()
