@@ -1,0 +1,184 @@
+"""A run folder, read whole: the only way in for the analysis. What is missing or cut short is said, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from acgs_load.analysis.lines import read_bytes, read_json_lines, read_object, read_table
+from acgs_load.analysis.record import RunRecord, record_from
+from acgs_load.errors import NothingMeasuredError, UsageError
+from acgs_load.health import HealthRow
+from acgs_load.plan import Plan
+from acgs_load.run_folder import RunFolder
+from acgs_load.samples import Window, WindowKey
+from acgs_load.timeline import Phase, Timeline
+
+MILLISECOND_LIMIT = 10_000_000_000
+"""No run starts after the year 2286 in seconds, so a larger start is a file of another kind."""
+
+
+_LISTS = frozenset({"service", "response"})
+_NO_NUMBERS = frozenset({"region", "scenario", "operation", "phase", "outcomes", "violations"})
+
+
+class Example(NamedTuple):
+    """A violation or an error in the words of who saw it."""
+
+    kind: str
+    operation: str
+    second: int
+    region: str
+    text: str
+
+
+class ResourceRow(NamedTuple):
+    """One second of the target: shares (0–1) of its machine, None where the source does not tell."""
+
+    second: int
+    source: str
+    cpu: float | None
+    memory: float | None
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that a run left behind."""
+
+    folder: RunFolder
+    plan: Plan
+    record: RunRecord
+    timeline: Timeline
+    health: tuple[HealthRow, ...]
+    resources: tuple[ResourceRow, ...]
+    examples: tuple[Example, ...]
+    preflight: Mapping[str, Any]
+    missing: tuple[str, ...]
+    """What is absent or cut short, each in a sentence."""
+
+
+def load_run(folder: RunFolder) -> Run:
+    """The run in a folder, also one that a crash cut short.
+
+    Raises UsageError, naming file and line, where a file is not what a run writes, and NothingMeasuredError where no
+    request was counted.
+    """
+    missing: list[str] = []
+    plan = _plan(folder)
+    windows, torn = read_json_lines(folder.windows, _window)
+    if torn:
+        missing.append("windows.jsonl: the last line is cut short and left out")
+    if not any(window.samples for _, window in windows):
+        raise NothingMeasuredError(
+            f"{folder.path}: nothing measured, no request was counted; see the logs in {folder.logs} and run again"
+        )
+    record = _record(folder, plan, windows)
+    if not record.complete:
+        missing.append("run.json: the run was cut short before its end; phases and length are taken from the windows")
+    timeline = Timeline(record.started_s, record.phases)
+    for key, window in windows:
+        timeline.add(key, window)
+    return Run(
+        folder,
+        plan,
+        record,
+        timeline,
+        tuple(_rows(read_table(folder.generators, _health), folder.generators.name, missing)),
+        tuple(_rows(read_table(folder.resources, _resource), folder.resources.name, missing, expected=False)),
+        tuple(_rows(read_json_lines(folder.violations, _example), folder.violations.name, missing, expected=False)),
+        read_object(folder.preflight) or {},
+        tuple(missing),
+    )
+
+
+def _rows(read: tuple[list[Any], bool], name: str, missing: list[str], expected: bool = True) -> Iterable[Any]:
+    rows, torn = read
+    if torn:
+        missing.append(f"{name}: the last line is cut short and left out")
+    if expected and not rows:
+        missing.append(f"{name}: no rows, so nobody watched whether the load generators kept up")
+    return rows
+
+
+def _plan(folder: RunFolder) -> Plan:
+    content = read_bytes(folder.plan)
+    if content is None:
+        raise UsageError(
+            f"{folder.path}: no plan.json, so no run folder; name the folder of a run, or Locust's CSV files"
+        )
+    try:
+        return Plan.from_json(content)
+    except UsageError as error:
+        raise UsageError(f"{folder.plan}: {error}") from error
+
+
+def _record(folder: RunFolder, plan: Plan, windows: list[tuple[WindowKey, Window]]) -> RunRecord:
+    raw = read_object(folder.run)
+    if raw is None:
+        return _record_of_windows(plan, windows)
+    try:
+        record = record_from(raw)
+        if not 0 <= record.started_s < MILLISECOND_LIMIT:
+            raise ValueError(f"started_s {record.started_s:g} is no epoch second")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+        raise UsageError(f"{folder.run}: not what a run writes ({reason}); restore the file") from error
+    return record
+
+
+def _record_of_windows(plan: Plan, windows: list[tuple[WindowKey, Window]]) -> RunRecord:
+    seconds = [key.second for key, _ in windows]
+    started_s, ended_s = float(min(seconds)), float(max(seconds) + 1)
+    spans: dict[str, tuple[int, int]] = {}
+    for key, _ in windows:
+        first, last = spans.get(key.phase, (key.second, key.second))
+        spans[key.phase] = min(first, key.second), max(last, key.second)
+    phases = tuple(
+        Phase(name, first - started_s, last + 1 - started_s, name in plan.hold_phases)
+        for name, (first, last) in sorted(spans.items(), key=lambda item: item[1])
+    )
+    return RunRecord(started_s, ended_s, complete=False, phases=phases)
+
+
+def _window(raw: dict[str, Any]) -> tuple[WindowKey, Window]:
+    key = WindowKey(
+        int(raw["second"]), str(raw["region"]), str(raw["scenario"]), str(raw["operation"]), str(raw["phase"])
+    )
+    for name, value in raw.items():
+        if name in _LISTS:
+            sum(value)  # anything but numbers raises TypeError here, with the line at hand, not in a later sum
+        elif name not in _NO_NUMBERS and not isinstance(value, int | float):
+            raise ValueError(f"{name} {value!r} is no number")
+    return key, Window.from_wire(raw)
+
+
+def _health(cells: dict[str, str]) -> HealthRow:
+    return HealthRow(
+        int(cells["second"]),
+        cells["process"],
+        cells["region"],
+        float(cells["cpu"]),
+        int(cells["memory_bytes"]),
+        float(cells["loop_lag_max_ms"]),
+        int(cells["descriptors"]),
+        int(cells["users"]),
+        int(cells["arrivals_waiting"]),
+        int(cells["arrivals_unsent"]),
+    )
+
+
+def _resource(cells: dict[str, str]) -> ResourceRow:
+    memory_bytes = cells.get("memory_bytes", "")
+    return ResourceRow(
+        int(cells["second"]),
+        cells["source"],
+        float(cells["cpu"]) if cells["cpu"] else None,
+        float(cells["memory"]) if cells["memory"] else None,
+        int(memory_bytes) if memory_bytes else None,
+    )
+
+
+def _example(raw: dict[str, Any]) -> Example:
+    return Example(str(raw["kind"]), str(raw["operation"]), int(raw["second"]), str(raw["region"]), str(raw["text"]))

@@ -1,0 +1,171 @@
+"""How a run went, as its master wrote it last (``run.json``): phases, workers, arrivals, users, search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from acgs_load.timeline import Phase
+
+RUN_SCHEMA = 1
+
+
+class Worker(NamedTuple):
+    """One Locust worker process, by its index, and what became of its samples."""
+
+    number: int
+    region: str
+    host: str
+    samples_sent: int | None
+    samples_received: int | None
+    lost: bool
+
+
+class Arrivals(NamedTuple):
+    """Open load: what was due and what became of it."""
+
+    scheduled: int
+    sent: int
+    unsent: int
+    waited: int
+    late_max_ms: float | None
+
+
+class UsersReached(NamedTuple):
+    """Users at the end of the ramp."""
+
+    wanted: int
+    reached: int
+    without_token: int | None
+    """None: the end of the ramp was never reached."""
+
+
+class SearchStep(NamedTuple):
+    """One rate that ``capacity`` tried."""
+
+    rate: float
+    from_s: float
+    to_s: float
+    held: bool
+    broke: tuple[str, ...]
+    throughput_rps: float | None
+
+
+class SearchResult(NamedTuple):
+    """What ``capacity`` found."""
+
+    steps: tuple[SearchStep, ...]
+    held_rps: float | None
+    broke_rps: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """``run.json``, or what can be said in its place when the run was cut short."""
+
+    started_s: float
+    """Epoch seconds."""
+    ended_s: float
+    complete: bool
+    """False: there was no ``run.json``; phases and end are taken from the windows."""
+    interrupted: bool = False
+    ended_by: str = "unknown"
+    abort: tuple[str, float] | None = None
+    """The threshold that ended the run, and when."""
+    phases: tuple[Phase, ...] = ()
+    workers: tuple[Worker, ...] = ()
+    workers_lost: int | None = None
+    samples_lost: int | None = None
+    user_errors: int = 0
+    clock_skew_ms: float | None = None
+    arrivals: Arrivals | None = None
+    users: UsersReached | None = None
+    search: SearchResult | None = None
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float:
+        """From the first user to the end of the load."""
+        return max(0.0, self.ended_s - self.started_s)
+
+
+def record_from(raw: Mapping[str, Any]) -> RunRecord:
+    """The record in a parsed ``run.json``. Raises KeyError, TypeError or ValueError for anything else."""
+    if raw["schema"] != RUN_SCHEMA:
+        raise ValueError(f"schema {raw['schema']!r} is not {RUN_SCHEMA}")
+    abort, arrivals, users = raw.get("abort"), raw.get("arrivals"), raw.get("users")
+    return RunRecord(
+        started_s=float(raw["started_s"]),
+        ended_s=float(raw["ended_s"]),
+        complete=True,
+        interrupted=bool(raw["interrupted"]),
+        ended_by=str(raw["ended_by"]),
+        abort=(str(abort["expression"]), float(abort["at_s"])) if abort else None,
+        phases=tuple(_phase(row) for row in raw["phases"]),
+        workers=tuple(_worker(row) for row in raw.get("workers", ())),
+        workers_lost=int(raw["workers_lost"]),
+        samples_lost=int(raw["samples_lost"]),
+        user_errors=_count(raw.get("user_errors")),
+        clock_skew_ms=_number(raw.get("clock_skew_ms")),
+        arrivals=_arrivals(arrivals) if arrivals else None,
+        users=_users(users) if users else None,
+        search=_search(raw["search"]) if raw.get("search") else None,
+        versions=dict(raw.get("versions") or {}),
+        machine=dict(raw.get("machine") or {}),
+    )
+
+
+def _phase(row: Mapping[str, Any]) -> Phase:
+    return Phase(str(row["name"]), float(row["from_s"]), float(row["to_s"]), bool(row["hold"]))
+
+
+def _worker(row: Mapping[str, Any]) -> Worker:
+    sent, received = _number(row.get("samples_sent")), _number(row.get("samples_received"))
+    return Worker(
+        int(row["index"]),
+        str(row.get("region", "")),
+        str(row.get("host", "")),
+        None if sent is None else int(sent),
+        None if received is None else int(received),
+        bool(row.get("lost", False)),
+    )
+
+
+def _arrivals(row: Mapping[str, Any]) -> Arrivals:
+    return Arrivals(
+        int(row["scheduled"]),
+        int(row["sent"]),
+        int(row["unsent"]),
+        int(row.get("waited", 0)),
+        _number(row.get("late_max_ms")),
+    )
+
+
+def _users(row: Mapping[str, Any]) -> UsersReached:
+    missing = _number(row.get("without_token"))
+    return UsersReached(int(row["wanted"]), int(row["reached"]), None if missing is None else int(missing))
+
+
+def _search(raw: Mapping[str, Any]) -> SearchResult:
+    steps = tuple(
+        SearchStep(
+            float(row["rate"]),
+            float(row["from_s"]),
+            float(row["to_s"]),
+            bool(row["held"]),
+            tuple(str(text) for text in row.get("broke") or ()),
+            _number(row.get("throughput_rps")),
+        )
+        for row in raw["steps"]
+    )
+    return SearchResult(steps, _number(raw.get("held_rps")), _number(raw.get("broke_rps")))
+
+
+def _count(value: Any) -> int:
+    return len(value) if isinstance(value, list) else int(value or 0)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

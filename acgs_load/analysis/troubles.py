@@ -1,0 +1,76 @@
+"""What was found wrong, counted: violations and errors by operation, each with the first time and a few examples."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from acgs_load.analysis.load import Run
+from acgs_load.contract import ERROR_OUTCOMES, OPERATIONS, Outcome, Violation
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A violation, or an error outcome, of one operation."""
+
+    kind: str
+    operation: str
+    count: int
+    first_s: float
+    """Second of the run in which it was first seen."""
+    examples: tuple[str, ...]
+
+
+def violations(run: Run) -> list[Trouble]:
+    """Every violation by operation, in the contract's order of kinds, most frequent first within one."""
+    return _troubles(run, [str(kind) for kind in Violation], violations=True)
+
+
+def errors(run: Run) -> list[Trouble]:
+    """Every error and throttled answer by operation, likewise."""
+    order = [str(kind) for kind in Outcome if kind in ERROR_OUTCOMES or kind is Outcome.THROTTLED]
+    return _troubles(run, order, violations=False)
+
+
+def _troubles(run: Run, order: list[str], violations: bool) -> list[Trouble]:
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    first: dict[tuple[str, str], int] = {}
+    for key, window in run.timeline.items():
+        kinds: Mapping[str, int] = window.violations if violations else window.outcomes
+        for kind, count in kinds.items():
+            if count and (violations or kind in order):
+                counts[kind, key.operation] += count
+                first.setdefault((kind, key.operation), key.second)
+    examples = _examples(run)
+    rows = [
+        Trouble(
+            kind,
+            operation,
+            count,
+            max(0.0, first[kind, operation] - run.record.started_s),
+            tuple(examples.get((kind, operation), ())[:EXAMPLES]),
+        )
+        for (kind, operation), count in counts.items()
+    ]
+    ranks = {kind: place for place, kind in enumerate(order)}
+    places = {operation: place for place, operation in enumerate(OPERATIONS)}
+    return sorted(
+        rows,
+        key=lambda row: (
+            ranks.get(row.kind, len(ranks)),
+            -row.count,
+            places.get(row.operation, len(places)),
+            row.operation,
+        ),
+    )
+
+
+def _examples(run: Run) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for example in sorted(run.examples, key=lambda row: row.second):
+        if example.text not in found[example.kind, example.operation]:
+            found[example.kind, example.operation].append(example.text)
+    return found
