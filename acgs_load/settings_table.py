@@ -1,0 +1,102 @@
+"""The table of settings: flag, configuration file key, environment variable, kind, default and help of each."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from acgs_load.contract import DEFAULT_CONSTITUTIONAL_HASH
+
+TEST_TYPES = ("smoke", "enterprise", "distributed", "spike", "stress", "constitutional", "endurance", "capacity")
+SECRETS = ("ACGS_PASSWORD", "ACGS_TOKEN")
+"""Read from the environment by the process that sends them; never in a file, a plan or a line of output."""
+CONFIG_FILE_VARIABLE = "ACGS_CONFIG_FILE"
+
+
+class Setting(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    """Attribute of ``Settings`` and key of the flags given to ``resolve``."""
+    key: str
+    """Key in the configuration file, and the name that ``Plan.origins`` uses."""
+    flag: str | None
+    env: str | None
+    kind: str
+    """Which values are legal: a key of ``setting_kinds.KINDS``."""
+    default: Any
+    """None: the test type decides, or there is none."""
+    help: str
+
+
+# fmt: off
+SETTINGS = (
+    Setting("test_name", "TEST_NAME", "--test-name", "ACGS_TEST_NAME", "name", None,
+            "names the run's folder; the test type when absent"),
+    Setting("test_type", "TEST_TYPE", "--test-type", "ACGS_TEST_TYPE", "test_type", "enterprise",
+            "what to run: " + ", ".join(TEST_TYPES)),
+    Setting("target", "TARGET_HOST", "--target", "ACGS_TARGET_HOST", "target", "http://localhost:8080",
+            "base URL of the target; embedded[:PORT] starts the reference gateway here (port 0: any free one)"),
+    Setting("users", "USERS", "--users", "ACGS_USERS", "users", None,
+            "concurrent users; under --rate the pool that sends the requests"),
+    Setting("duration", "TEST_DURATION", "--duration", "ACGS_TEST_DURATION", "duration", None,
+            "length of the run: 90s, 30m, 2h"),
+    Setting("spawn_rate", "SPAWN_RATE", "--spawn-rate", "ACGS_SPAWN_RATE", "positive", None,
+            "users started per second"),
+    Setting("rate", "RATE", "--rate", "ACGS_RATE", "rate", None,
+            "open load: requests per second, or a ramp such as 0:2000@5m; capacity begins its search there"),
+    Setting("arrivals", "ARRIVALS", "--arrivals", "ACGS_ARRIVALS", "arrivals", "constant",
+            "how an open load's requests are spaced: constant or poisson"),
+    Setting("target_rps", "TARGET_RPS", "--target-rps", "ACGS_TARGET_RPS", "positive", None,
+            "throughput to demand, in requests per second"),
+    Setting("thresholds", "THRESHOLDS", "--threshold", None, "thresholds", (),
+            "a threshold such as 'latency_p95_ms <= 500'; repeatable; replaces the default on the same measure"),
+    Setting("workers", "WORKERS", "--workers", "ACGS_WORKERS", "workers", None,
+            "worker processes, over all nodes; one less than there are CPUs when absent"),
+    Setting("nodes", "LOAD_TEST_NODES", None, None, "nodes", (),
+            "the machines that generate load"),
+    Setting("seed", "SEED", "--seed", "ACGS_SEED", "seed", 1,
+            "makes users, data and order repeatable"),
+    Setting("baseline", "BASELINE", "--baseline", "ACGS_BASELINE", "text", None,
+            "run folder that the run is compared with"),
+    Setting("min_capacity", "MIN_CAPACITY", "--min-capacity", "ACGS_MIN_CAPACITY", "positive", None,
+            "stress and capacity: least requests per second to pass"),
+    Setting("mix", "MIX", None, None, "mix", None,
+            "weight of each scenario; a scenario not named is not run"),
+    Setting("think_time", "THINK_TIME", None, None, "think_time", (0.1, 2.0),
+            "pause after each iteration in closed load: seconds, or [least, most]"),
+    Setting("timeout", "TIMEOUT", None, "ACGS_TIMEOUT", "duration", 30.0,
+            "longest wait for an answer, from send to last byte"),
+    Setting("constitutional_hash", "CONSTITUTIONAL_HASH", None, "CONSTITUTIONAL_HASH", "hash",
+            DEFAULT_CONSTITUTIONAL_HASH, "the hash that every request carries and every answer must"),
+    Setting("compliance_monitoring", "CONSTITUTIONAL_COMPLIANCE_MONITORING", None,
+            "CONSTITUTIONAL_COMPLIANCE_MONITORING", "switch", True,
+            "show the compliance score while the run lasts (it is judged either way)"),
+    Setting("compliance_min", "COMPLIANCE_THRESHOLD", None, "ACGS_COMPLIANCE_THRESHOLD", "ratio", 0.95,
+            "least compliance score"),
+    Setting("tenants", "TENANTS", None, None, "tenants", tuple(f"tenant-{number:02}" for number in range(1, 11)),
+            "tenant ids, or how many to make up"),
+    Setting("accounts", "ACCOUNTS", None, None, "accounts", (),
+            "who logs in; passwords come from the environment (ACGS_PASSWORD)"),
+    Setting("routes", "ROUTES", None, None, "routes", {},
+            "operation → METHOD /path on a real deployment"),
+    Setting("headers", "HEADERS", None, None, "headers", {},
+            "sent with every request beside the contract's"),
+    Setting("tls_verify", "TLS_VERIFY", None, "ACGS_TLS_VERIFY", "switch", True,
+            "verify the target's certificate"),
+    Setting("transport", "TRANSPORT", None, "ACGS_TRANSPORT", "transport", "fast",
+            "HTTP client of the users: fast, or plain to check it against"),
+    Setting("output", "OUTPUT", "--output", "ACGS_OUTPUT", "text", "reports",
+            "where run folders are made"),
+    Setting("analysis", "ANALYSIS", "--no-analysis", "ACGS_ANALYSIS", "switch", True,
+            "skip the automatic analysis"),
+    Setting("web_ui", "WEB_UI", "--web-ui", "ACGS_WEB_UI", "switch", False,
+            "serve Locust's web UI during the run"),
+    Setting("web_port", "LOCUST_WEB_PORT", None, "LOCUST_WEB_PORT", "port", 8089,
+            "port of the web UI"),
+    Setting("master_host", "LOCUST_MASTER_HOST", None, "LOCUST_MASTER_HOST", "host", "localhost",
+            "where workers on other machines find the master"),
+    Setting("master_port", "LOCUST_MASTER_PORT", None, "LOCUST_MASTER_PORT", "port", 5557,
+            "port of the master"),
+)
+# fmt: on
+"""Every setting; each can be given by its key in the configuration file."""
