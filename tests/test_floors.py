@@ -41,10 +41,12 @@ def _module(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def _floor(module: str) -> int:
+def _place(module: str) -> tuple[int, str]:
+    """The floor and the family of a module: ``settings`` for ``settings``, ``settings_file`` and ``setting_kinds``."""
     for number, names in enumerate(FLOORS):
-        if any(module == name or module.startswith((f"{name.rstrip('s')}_", f"{name}_")) for name in names):
-            return number
+        for name in sorted(names):
+            if module == name or module.startswith((f"{name.rstrip('s')}_", f"{name}_")):
+                return number, name
     raise AssertionError(f"acgs_load/{module} stands on no floor: name it in FLOORS")
 
 
@@ -69,7 +71,8 @@ def _violations(path: Path, module: str, imports: set[str]) -> list[str]:
             found.append(f"{path.name} imports {name}")
         if top == "acgs_load" and rest:
             other = rest.split(".")[0]
-            if other != module and _floor(other) >= _floor(module):
+            (floor, family), (other_floor, other_family) = _place(module), _place(other)
+            if other_family != family and other_floor >= floor:
                 found.append(f"{path.name} ({module}) imports {name} from its own or a higher floor")
             if module == "gateway" and other not in GATEWAY_MAY_SHARE | {"gateway"}:
                 found.append(f"{path.name} (gateway) shares code with the suite: {name}")
@@ -81,7 +84,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_only_from_floors_below(path):
-    """A module imports only from floors below it, and no room imports what its machine does not have."""
+    """A module imports from floors below it and from its own family; no room imports what its machine does not have."""
     module = _module(path)
     assert _violations(path, module, _imports(path)) == []
 
