@@ -1,0 +1,70 @@
+"""What one user remembers between requests: the acknowledged objects that later answers are compared with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from acgs_load.traffic.checks_integrity import OwnEvent
+from acgs_load.traffic.fields import Json
+from acgs_load.traffic.policies import OwnPolicy
+
+_EVENTS_MAX = 128
+"""Bounds a user's memory in runs of hours; what is replaced is drawn like everything else."""
+
+
+class SignedEntry(NamedTuple):
+    """A user's own acknowledged entry, complete, with its signature."""
+
+    entry: Json
+    signature: str
+    key_id: str
+
+
+class Memory:
+    """Starts empty; only acknowledged answers go in."""
+
+    __slots__ = (
+        "canary",
+        "config_version",
+        "cursor",
+        "events",
+        "own_access_ok",
+        "policy",
+        "signed",
+        "updated",
+    )
+
+    def __init__(self) -> None:
+        self.canary: str | None = None
+        """The last canary seen on the own data."""
+        self.own_access_ok = False
+        """Whether the latest access to the own data was ``ok``."""
+        self.config_version: int | None = None
+        self.policy: OwnPolicy | None = None
+        """The policy acknowledged last."""
+        self.updated: OwnPolicy | None = None
+        """The policy that this user updated last."""
+        self.cursor = ""
+        """Where the list goes on; empty for the first page."""
+        self.events: list[OwnEvent] = []
+        """The latest last."""
+        self.signed: SignedEntry | None = None
+        """The entry acknowledged last."""
+
+    def forget_policy(self, lost: OwnPolicy) -> None:
+        """A lost policy was reported once; asking for it again would report it for ever."""
+        if self.policy is lost:
+            self.policy = None
+        if self.updated is lost:
+            self.updated = None
+
+    def keep_event(self, event: OwnEvent, number: int) -> None:
+        """Remember ``event`` as the latest; ``number`` decides which one goes when there are too many."""
+        self.events.append(event)
+        if len(self.events) > _EVENTS_MAX:
+            del self.events[number % (_EVENTS_MAX - 1)]
+
+    def forget_event(self, lost: OwnEvent) -> None:
+        """The same for an event."""
+        if lost in self.events:
+            self.events.remove(lost)
