@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from acgs_load.contract import Outcome
 from acgs_load.traffic.faults import BODY_TOO_BIG, HEADERS_TOO_BIG, Fault
@@ -74,7 +74,7 @@ class Answer:
         self._taken_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             if self.whole:
                 self.surplus = True
                 return None
@@ -142,7 +142,7 @@ class Answer:
         self._fields.clear()
 
 
-def _parser_words(status: int, error: HttpParserError) -> str:
+def _parser_words(status: int, error: Exception) -> str:
     if status == 101:
         return "protocol switched unasked"
     return f"not http: {error}".lower()

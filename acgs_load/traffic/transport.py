@@ -8,8 +8,9 @@ from acgs_load.plan import Plan
 from acgs_load.traffic.exchange import Transport
 from acgs_load.traffic.fast import FastTransport
 from acgs_load.traffic.opening import Opening
+from acgs_load.traffic.plain import PlainTransport, Route
 from acgs_load.traffic.target import Target
-from acgs_load.traffic.tls import client_context
+from acgs_load.traffic.tls import ca_place, client_context
 
 
 def transport_for(plan: Plan) -> Callable[[], Transport]:
@@ -18,6 +19,9 @@ def transport_for(plan: Plan) -> Callable[[], Transport]:
     Raises UsageError if the target or ``SSL_CERT_FILE`` cannot be used. Nothing is connected before the first exchange.
     """
     target = Target.parse(plan.target)
-    context = client_context(plan.tls_verify) if target.secure else None
-    opening = Opening(target, context)
+    if plan.transport == "plain":
+        trust = ca_place() if target.secure else True
+        route = Route.to(target, plan.target.rstrip("/"), plan.tls_verify and trust)
+        return lambda: PlainTransport(route, plan.timeout_s)
+    opening = Opening(target, client_context(plan.tls_verify) if target.secure else None)
     return lambda: FastTransport(target, opening, plan.timeout_s)
