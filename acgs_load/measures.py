@@ -198,6 +198,13 @@ MEASURES: Mapping[str, MeasureKind] = {
 }
 """Every measure by name, in the order that reports list them."""
 
+JUDGED_OPERATIONS: Mapping[str, frozenset[str]] = {
+    "isolation_integrity": frozenset({"cross_tenant_access_attempt"}),
+    **{name: operations for name, (_, operations) in _ORACLES.items()},
+    "proofs_unknown_ratio": PROOF_OPERATIONS,
+}
+"""Measures that only these operations give a value to; in a run that sends none of them they are not measured."""
+
 EXACT_ONE = ("hash_consistency", "isolation_integrity", *_ORACLES)
 """Measures that must be exactly 1 by default; not measured where their operations were sent fails the verdict."""
 

@@ -56,6 +56,8 @@ class ThresholdText:
     source: str
     required: bool = True
     """False: "not measured" is shown and does not fail the run (target CPU and memory by default)."""
+    breaking: bool = False
+    """True: it says where the target broke (stress, capacity) and does not decide the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Plan:
     """True: the runner starts the reference gateway at ``target``."""
     load: Load
     stages: tuple[Stage, ...]
-    """In order. A search has one stage as long as it may take."""
+    """In order. A search has the stage ``users``, and then ``search``, as long as it may take."""
     users_max: int
     spawn_rate: float
     """Users started per second while ramping."""

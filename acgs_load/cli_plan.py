@@ -1,0 +1,139 @@
+"""Shows a plan before it is run: what will happen, where each value came from, and each command to be started."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from acgs_load.fleet.commands import Command, commands_for
+from acgs_load.plan import Plan, Stage
+from acgs_load.profile_nodes import users_by_node
+from acgs_load.run_folder import RunFolder
+from acgs_load.units import format_duration
+
+
+def print_plan(plan: Plan, out: TextIO) -> None:
+    """Write the plan for a person to read."""
+    commands = commands_for(plan, RunFolder(Path(plan.folder)))
+    sections = (
+        ("phases", _table(("phase", "length", "users", "requests/s", "judged"), map(_phase, plan.stages))),
+        ("nodes", _table(("host", "region", "workers", "max users", "users"), _nodes(plan))),
+        ("thresholds", _table(("expression", "from", "not measured"), _thresholds(plan))),
+        ("settings", _table(("setting", "from", "value"), _settings(plan))),
+        ("commands", _commands(commands)),
+    )
+    print(f"plan of {plan.name}: {_headline(plan)}\n(dry run: nothing is started, nothing is written)", file=out)
+    for title, lines in sections:
+        print(f"\n{title}", *(f"  {line}" for line in lines), sep="\n", file=out)
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """The same for machines: JSON values only."""
+    values = setting_values(plan)
+    rows = zip(plan.nodes, users_by_node(plan.nodes, plan.users_max), strict=True)
+    return {
+        "plan": json.loads(plan.to_json()),
+        "settings": {key: {"value": values[key], "from": origin} for key, origin in plan.origins.items()},
+        "nodes": [{**dataclasses.asdict(node), "users": users} for node, users in rows],
+        "commands": [
+            {**dataclasses.asdict(command), "shell": command.shell()}
+            for command in commands_for(plan, RunFolder(Path(plan.folder)))
+        ],
+    }
+
+
+def setting_values(plan: Plan) -> dict[str, Any]:
+    """What each setting came to, by its key."""
+    rate: Any = plan.search.rate_from if plan.search else plan.rate
+    return {
+        "TEST_NAME": plan.name,
+        "TEST_TYPE": plan.test_type,
+        "TARGET_HOST": plan.target + (" (embedded)" if plan.embedded else ""),
+        "USERS": plan.users_max,
+        "TEST_DURATION": format_duration(plan.duration_s),
+        "SPAWN_RATE": round(plan.spawn_rate, 3),
+        "RATE": rate,
+        "ARRIVALS": plan.arrivals,
+        "TARGET_RPS": plan.target_rps,
+        "THRESHOLDS": len(plan.thresholds),
+        "WORKERS": plan.workers,
+        "LOAD_TEST_NODES": len(plan.nodes),
+        "SEED": plan.seed,
+        "BASELINE": plan.baseline,
+        "MIN_CAPACITY": plan.min_capacity,
+        "MIX": dict(plan.mix),
+        "THINK_TIME": [plan.think_time_min_s, plan.think_time_max_s],
+        "TIMEOUT": format_duration(plan.timeout_s),
+        "CONSTITUTIONAL_HASH": plan.constitutional_hash,
+        "CONSTITUTIONAL_COMPLIANCE_MONITORING": plan.compliance_monitoring,
+        "COMPLIANCE_THRESHOLD": plan.compliance_min,
+        "TENANTS": list(plan.tenants),
+        "ACCOUNTS": [dataclasses.asdict(account) for account in plan.accounts],
+        "ROUTES": dict(plan.routes),
+        "HEADERS": dict(plan.headers),
+        "TLS_VERIFY": plan.tls_verify,
+        "TRANSPORT": plan.transport,
+        "OUTPUT": str(Path(plan.folder).parents[1]),
+        "ANALYSIS": plan.analysis,
+        "WEB_UI": plan.web_ui,
+        "LOCUST_WEB_PORT": plan.web_port,
+        "LOCUST_MASTER_HOST": plan.master_host,
+        "LOCUST_MASTER_PORT": plan.master_port,
+    }
+
+
+def _headline(plan: Plan) -> str:
+    load = {
+        "closed": "closed load",
+        "open": f"open load of {plan.rate or 0:g} RPS",
+        "search": "search for the capacity",
+    }
+    parts = (plan.test_type, load[plan.load], f"{plan.users_max:,} users", format_duration(plan.duration_s))
+    return f"{', '.join(parts)} against {plan.target}" + (" (embedded)" if plan.embedded else "")
+
+
+def _phase(stage: Stage) -> tuple[str, ...]:
+    rate = "–" if stage.rate_from is None else _span(stage.rate_from, stage.rate_to or 0.0)
+    length = format_duration(round(stage.duration_s, 3))
+    return stage.name, length, _span(stage.users_from, stage.users_to), rate, "yes" if stage.hold else ""
+
+
+def _span(begin: float, end: float) -> str:
+    return f"{end:,.6g}" if begin == end else f"{begin:,.6g} → {end:,.6g}"
+
+
+def _nodes(plan: Plan) -> Iterable[tuple[str, ...]]:
+    for node, users in zip(plan.nodes, users_by_node(plan.nodes, plan.users_max), strict=True):
+        yield node.host, node.region, str(node.workers), f"{node.max_users:,}", f"{users:,}"
+
+
+def _thresholds(plan: Plan) -> Iterable[tuple[str, ...]]:
+    for text in plan.thresholds:
+        meaning = "fails" if text.required else "shown"
+        yield text.expression, text.source, "says where it broke" if text.breaking else meaning
+
+
+def _settings(plan: Plan) -> Iterable[tuple[str, ...]]:
+    values = setting_values(plan)
+    for key, origin in plan.origins.items():
+        value = values[key]
+        yield key, origin, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _commands(commands: Sequence[Command]) -> list[str]:
+    lines: list[str] = []
+    by_host: Mapping[str, list[Command]] = {command.host: [] for command in commands}
+    for command in commands:
+        by_host[command.host].append(command)
+    for host, theirs in by_host.items():
+        lines += [f"# on {host}", *(command.shell() for command in theirs)]
+    return lines
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    table = [head, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]

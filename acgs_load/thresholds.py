@@ -1,0 +1,63 @@
+"""Thresholds, from text to finding. Other modules import from here; the parts are in ``threshold_*``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from acgs_load.contract import OPERATIONS
+from acgs_load.errors import UsageError
+from acgs_load.measures import MEASURES
+from acgs_load.plan import Plan, ThresholdText
+from acgs_load.threshold_grammar import parse
+from acgs_load.threshold_terms import Threshold
+from acgs_load.threshold_tokens import nearest
+
+__all__ = ["Threshold", "check", "merged", "parse", "read"]
+
+_FLAGS = {"flag": "--threshold: ", "file": "THRESHOLDS: "}
+
+
+def read(text: ThresholdText) -> Threshold:
+    """The threshold with who wrote it and how it counts. Raises UsageError as ``parse``."""
+    try:
+        threshold = parse(text.expression)
+    except UsageError as error:
+        raise UsageError(f"{_FLAGS.get(text.source, '')}{error}") from None
+    return replace(threshold, source=text.source, required=text.required, breaking=text.breaking)
+
+
+def merged(defaults: Iterable[ThresholdText], given: Iterable[ThresholdText]) -> tuple[ThresholdText, ...]:
+    """Flags over file over defaults: of the same subject only those of the strongest source stay. Raises UsageError."""
+    strength = {"default": 0, "env": 1, "file": 2, "flag": 3}
+    texts = [*defaults, *given]
+    subjects = [read(text).subject for text in texts]
+    strongest: dict[object, int] = {}
+    for text, subject in zip(texts, subjects, strict=True):
+        strongest[subject] = max(strongest.get(subject, 0), strength[text.source])
+    return tuple(
+        text for text, subject in zip(texts, subjects, strict=True) if strength[text.source] == strongest[subject]
+    )
+
+
+def check(threshold: Threshold, plan: Plan) -> None:
+    """Whether the threshold fits the plan: its phase, region and baseline exist. Raises UsageError where not."""
+    where = f"{_FLAGS.get(threshold.source, '')}threshold {threshold.expression!r}: "
+    phases, regions = [stage.name for stage in plan.stages], sorted({node.region for node in plan.nodes})
+    if threshold.during is not None and threshold.during not in phases:
+        raise UsageError(f"{where}{threshold.during} is no phase of this run{nearest(threshold.during, phases)}")
+    region = threshold.labels.get("region")
+    if region is not None and region not in regions:
+        raise UsageError(f"{where}{region} is no region of this run{nearest(region, regions)}")
+    if threshold.relative and plan.baseline is None:
+        raise UsageError(f"{where}speaks of a baseline; name its run folder with --baseline")
+    scenario = threshold.labels.get("scenario") or _scenario_of(threshold.labels.get("operation"))
+    if scenario is not None and not plan.mix.get(scenario):
+        raise UsageError(f"{where}scenario {scenario} is not run; the mix has {', '.join(plan.mix)}")
+    if threshold.over_s and threshold.measure in MEASURES and threshold.over_s > plan.duration_s:
+        raise UsageError(f"{where}a window of {threshold.over_s} s is longer than the run of {plan.duration_s:g} s")
+
+
+def _scenario_of(operation: str | None) -> str | None:
+    found = OPERATIONS[operation].scenario if operation else None
+    return str(found) if found else None
