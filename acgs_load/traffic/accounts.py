@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from acgs_load.errors import UsageError
 from acgs_load.plan import Plan
+from acgs_load.traffic.headers import is_header_value
 
 PASSWORD_VARIABLE = "ACGS_PASSWORD"
 TOKEN_VARIABLE = "ACGS_TOKEN"
@@ -37,9 +39,11 @@ class Secrets:
 
 
 def secrets_from(environment: Mapping[str, str]) -> Secrets:
-    """The password and token in ``environment``; empty means unset."""
-    password = environment.get(PASSWORD_VARIABLE) or DEFAULT_PASSWORD
-    return Secrets(password, environment.get(TOKEN_VARIABLE) or None)
+    """The password and token in ``environment``; empty means unset. Raises UsageError for an impossible token."""
+    token = environment.get(TOKEN_VARIABLE) or None
+    if token is not None and (not is_header_value(token) or " " in token):
+        raise UsageError(f"{TOKEN_VARIABLE} is no bearer token; it must be one word of plain ASCII text")
+    return Secrets(environment.get(PASSWORD_VARIABLE) or DEFAULT_PASSWORD, token)
 
 
 def tenants_of(plan: Plan) -> tuple[str, ...]:

@@ -118,6 +118,8 @@ class Client:
 
     def await_arrival(self) -> None:
         """Wait until the next request of this user is due; build the request after that, from what is known then."""
+        if self.rejected and self.before_request is not None:
+            self.before_request()  # an arrival must not be taken by a user who cannot use it
         self._due_s = self._arrivals.next_due_s()
         if self.before_request is not None:
             self.before_request()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from acgs_load.contract import AUTH_OPERATIONS
 from acgs_load.traffic.chain import ENTRY_FIELDS
 
 Json = dict[str, Any]
@@ -135,9 +136,14 @@ _ERROR = tuple(Field(name, _TEXT) for name in ("error", "message", "request_id",
 
 def field_problem(operation: str, body: Json) -> str | None:
     """A few words on the first key of the table that a 2xx lacks or has with a wrong type; None if all are right."""
-    if operation in ("auth_login", "auth_refresh") and "access_token" not in body and "token" in body:
-        body = {**body, "access_token": body["token"]}
+    if operation in AUTH_OPERATIONS:
+        body = {**body, "access_token": granted_token(body)}
     return _problem(FIELDS[operation], body)
+
+
+def granted_token(body: Json) -> Any:
+    """``access_token``, or ``token`` as some deployments call it; None where there is neither."""
+    return body.get("access_token", body.get("token"))
 
 
 def error_problem(body: Json) -> str | None:

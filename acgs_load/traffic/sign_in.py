@@ -8,7 +8,7 @@ from typing import NamedTuple
 from acgs_load.contract import CONFIG_PATH
 from acgs_load.traffic.accounts import Identity
 from acgs_load.traffic.client import Answer, Client, json_bytes
-from acgs_load.traffic.fields import Json
+from acgs_load.traffic.fields import Json, granted_token
 from acgs_load.traffic.headers import is_header_value
 from acgs_load.traffic.signatures import published_keys
 
@@ -46,7 +46,7 @@ def _granted(client: Client, operation: str, identity: Identity, body: bytes) ->
     answer, reply = client.sign_in(operation, identity, body)
     if answer.body is None:
         return None, answer
-    token = str(answer.body.get("access_token", answer.body.get("token")))
+    token: str = granted_token(answer.body)
     if not is_header_value(token) or " " in token:
         return None, answer
     user_id = answer.body["user_id"]

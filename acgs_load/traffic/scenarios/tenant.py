@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from acgs_load.contract import Outcome
+from acgs_load.traffic.canaries import canary_tenant
 from acgs_load.traffic.checks_tenant import check_config, check_no_records, check_own_data
 from acgs_load.traffic.client import Client, json_bytes
 
@@ -29,7 +30,7 @@ def _read_own_data(client: Client) -> None:
     client.await_arrival()
     answer = client.send("tenant_data_access", partial(check_own_data, client.tenant_id, memory.canary))
     memory.own_access_ok = answer.outcome is Outcome.OK
-    if answer.body is not None and answer.body["canary"].startswith(f"canary-{client.tenant_id}-"):
+    if answer.body is not None and canary_tenant(answer.body["canary"]) == client.tenant_id:
         memory.canary = answer.body["canary"]
 
 
