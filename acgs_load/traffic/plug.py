@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+import locust.argument_parser
 import locust.env
 import locust.runners
 import locust.stats
@@ -46,6 +48,9 @@ def plug(equipment: Equipment) -> None:
     for name, runner in ours:
         setattr(locust.env, name, runner)
     setattr(locust.stats, "StatsCSVFileWriter", CompleteCsvFiles)  # noqa: B010  # mypy takes classes for constants
+    # a worker asks for it once an option at every step of a ramp, and each answer builds a whole parser: 90 ms a step
+    defaults = functools.cache(locust.argument_parser.default_args_dict)
+    setattr(locust.argument_parser, "default_args_dict", defaults)  # noqa: B010
     ConductedWorker.equipment = ConductedLocal.equipment = equipment
     logging.getLogger("locust.runners").addFilter(_worth_a_line)
     raise_descriptor_limit()
