@@ -1,0 +1,141 @@
+"""Where the target broke: the last step that held and the first that did not, with what each of them measured.
+
+``stress`` climbs stairs of users; each step is judged by the run's own thresholds on latency, throughput, errors and
+throttling. A throughput threshold speaks of all users of the plan, so a step owes its share of it. ``capacity`` steers
+the rate itself and has judged its steps live; here its record is put beside what the windows say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acgs_load.analysis.judged import Judged, holds
+from acgs_load.analysis.load import Run
+from acgs_load.analysis.record import SearchStep
+from acgs_load.measures import EXACT_ONE, MEASURES, Slice, measure
+from acgs_load.timeline import Phase
+
+BREAKING_TYPES = frozenset({"stress", "capacity"})
+INTEGRITY = frozenset({*EXACT_ONE, "compliance_score"})
+"""What fails a run that looks for its breaking point; everything else says where it broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One level of load and what the target made of it."""
+
+    name: str
+    users: int | None
+    """None in a search, which steers the rate."""
+    rate: float | None
+    from_s: float
+    to_s: float
+    throughput_rps: float | None
+    latency_p95_ms: float | None
+    error_ratio: float | None
+    broke: tuple[str, ...]
+    """The thresholds that did not hold, each with its value; empty: the step held."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakingPoint:
+    """The highest load that held, and the lowest that did not."""
+
+    good: Step | None
+    broke: Step | None
+    """None: it never broke, so the breaking point lies above what was offered."""
+    capacity_rps: float | None
+    """Requests a second that held."""
+    steps: tuple[Step, ...]
+
+
+def breaking_point(run: Run, judged: Sequence[Judged]) -> BreakingPoint | None:
+    """Where the run broke; None for tests that do not look for it."""
+    if run.plan.test_type == "capacity" or run.plan.load == "search":
+        return _searched(run)
+    return _stairs(run, judged) if run.plan.test_type == "stress" else None
+
+
+def _stairs(run: Run, judged: Sequence[Judged]) -> BreakingPoint:
+    users = {stage.name: stage.users_to for stage in run.plan.stages}
+    rates = {stage.name: stage.rate_to for stage in run.plan.stages}
+    steps = []
+    for phase in run.record.phases:
+        if phase.hold and phase.to_s > phase.from_s:
+            level = users.get(phase.name)
+            steps.append(_step(run, phase, level, rates.get(phase.name), judged))
+    return _between(steps)
+
+
+def _step(run: Run, phase: Phase, users: int | None, rate: float | None, judged: Sequence[Judged]) -> Step:
+    names = frozenset({phase.name})
+    share = 1.0
+    if rate is not None and run.plan.rate:
+        share = rate / run.plan.rate
+    elif users is not None and run.plan.users_max:
+        share = users / run.plan.users_max
+    broke = []
+    for row in judged:
+        if row.limit is None or row.measure in INTEGRITY or MEASURES[row.measure].read is None:
+            continue
+        limit = row.limit * share if row.measure.startswith("throughput") else row.limit
+        value = measure(row.measure, run.timeline.slice(row.labels, names)).value
+        if value is None or not holds(value, row.comparison, limit):
+            seen = "not measured" if value is None else f"{value:.4g}"
+            broke.append(f"{row.measure}{labels_text(row)} {row.comparison} {limit:g}: {seen}")
+    part = run.timeline.slice(phases=names)
+    return _measured(phase.name, users, rate, phase.from_s, phase.to_s, part, tuple(broke))
+
+
+def labels_text(row: Judged) -> str:
+    """``{operation="policy_create"}``, or nothing."""
+    inner = ", ".join(f'{name}="{value}"' for name, value in row.labels.items())
+    return f"{{{inner}}}" if inner else ""
+
+
+def _searched(run: Run) -> BreakingPoint | None:
+    search = run.record.search
+    if search is None:
+        return None
+    steps = sorted((_search_step(run, step) for step in search.steps), key=lambda step: (step.rate or 0, step.from_s))
+    point = _between(steps)
+    capacity_rps = search.held_rps if search.held_rps is not None else point.capacity_rps
+    return BreakingPoint(point.good, point.broke, capacity_rps, tuple(sorted(steps, key=lambda step: step.from_s)))
+
+
+def _search_step(run: Run, step: SearchStep) -> Step:
+    begin = round(run.record.started_s + step.from_s)
+    part = run.timeline.slice(from_second=begin, to_second=max(begin + 1, round(run.record.started_s + step.to_s)))
+    broke = step.broke or (() if step.held else ("thresholds did not hold",))
+    return _measured(f"{step.rate:g} RPS", None, step.rate, step.from_s, step.to_s, part, broke)
+
+
+def _measured(
+    name: str,
+    users: int | None,
+    rate: float | None,
+    from_s: float,
+    to_s: float,
+    part: Slice,
+    broke: tuple[str, ...],
+) -> Step:
+    return Step(
+        name,
+        users,
+        rate,
+        from_s,
+        to_s,
+        measure("throughput_rps", part).value,
+        measure("latency_p95_ms", part).value,
+        measure("error_ratio", part).value,
+        broke,
+    )
+
+
+def _between(ascending: Sequence[Step]) -> BreakingPoint:
+    """The last good step below the first bad one: a step that holds after one that broke proves nothing."""
+    first_bad = next((place for place, step in enumerate(ascending) if step.broke), len(ascending))
+    good = ascending[first_bad - 1] if first_bad else None
+    broke = ascending[first_bad] if first_bad < len(ascending) else None
+    return BreakingPoint(good, broke, good.throughput_rps if good else None, tuple(ascending))

@@ -1,0 +1,100 @@
+"""A run folder in, a report out: loads, judges, and writes every form of the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from acgs_load.analysis import groups, troubles
+from acgs_load.analysis.baseline import all_measures, compared, load_baseline
+from acgs_load.analysis.breaking import breaking_point
+from acgs_load.analysis.drift import drifts
+from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.load import Run, load_run
+from acgs_load.analysis.machines import health_in_run, machine_measures, processes, target_load
+from acgs_load.analysis.notes import notes_of, warnings_of
+from acgs_load.analysis.panels import panels
+from acgs_load.analysis.recovery import recovery
+from acgs_load.analysis.report import Facts, Report
+from acgs_load.analysis.verdict import findings, verdict_of
+from acgs_load.analysis.write import write_report
+from acgs_load.plan import ThresholdText
+from acgs_load.run_folder import RunFolder
+from acgs_load.thresholds import read
+
+
+def analyse(
+    folder: RunFolder, *, thresholds: Sequence[ThresholdText] | None = None, baseline: str | None = None
+) -> Report:
+    """The report of a run folder, written into it as report.json, .md, .html, junit.xml and charts.
+
+    ``thresholds`` replace the plan's, ``baseline`` its baseline. Raises UsageError where a file is not what a run
+    writes or a threshold cannot be read, and NothingMeasuredError where no request was counted.
+    """
+    report = report_of(load_run(folder), thresholds=thresholds, baseline=baseline)
+    write_report(report, folder.path)
+    return report
+
+
+def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, baseline: str | None = None) -> Report:
+    """The report of a loaded run; nothing is written."""
+    parsed = [read(text) for text in (run.plan.thresholds if thresholds is None else thresholds)]
+    before = load_baseline(path) if (path := baseline or run.plan.baseline) else None
+    measures, machine = all_measures(run), machine_measures(run)
+    judged = findings(run, parsed, machine, before)
+    point, comeback, trends = breaking_point(run, judged), recovery(run), drifts(run)
+    return Report(
+        facts=_facts(run),
+        verdict=verdict_of(run, judged, point),
+        measures=measures,
+        service=groups.latency_of(groups.traffic(run.timeline.slice(phases=run.timeline.hold_names)).service),
+        operations=tuple(groups.operations(run.timeline)),
+        scenarios=tuple(groups.scenarios(run.timeline, run.plan.mix)),
+        regions=tuple(groups.regions(run.timeline)),
+        phases=tuple(groups.phases(run.timeline)),
+        violations=tuple(troubles.violations(run)),
+        errors=tuple(troubles.errors(run)),
+        target=target_load(run),
+        generators=tuple(processes(health_in_run(run))),
+        breaking_point=point,
+        comparison=compared(run, measures, before) if before else None,
+        recovery=comeback,
+        drift=tuple(trends),
+        panels=tuple(panels(run, _limits(judged))),
+        plan=_plan(run),
+        run={"versions": dict(run.record.versions), "machine": dict(run.record.machine)},
+        warnings=tuple(warnings_of(run, trends)),
+        notes=tuple(notes_of(run, measures)),
+    )
+
+
+def _facts(run: Run) -> Facts:
+    plan, record = run.plan, run.record
+    return Facts(
+        plan.name,
+        plan.test_type,
+        plan.target,
+        record.started_s,
+        record.duration_s,
+        plan.seed,
+        "closed" if plan.load == "closed" else "open",
+        plan.users_max,
+        plan.rate,
+        record.ended_by,
+    )
+
+
+def _plan(run: Run) -> dict[str, Any]:
+    """The plan as JSON spells it. Header values may be secrets and reports are passed on, so only names are told."""
+    plan: dict[str, Any] = json.loads(run.plan.to_json())
+    plan["headers"] = dict.fromkeys(plan["headers"], "(not shown)")
+    return plan
+
+
+def _limits(judged: Iterable[Judged]) -> list[tuple[str, str, float]]:
+    return [
+        (row.measure, row.expression, row.limit)
+        for row in judged
+        if row.limit is not None and not row.labels and "during" not in row.expression
+    ]

@@ -1,0 +1,59 @@
+"""One threshold and what came of it, in a form that every report and every source of figures shares."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["pass", "fail", "not_measured"]
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "=": operator.eq,
+}
+
+
+def holds(value: float, comparison: str, limit: float) -> bool:
+    """Whether ``value comparison limit``. Raises KeyError for an unknown comparison."""
+    return COMPARISONS[comparison](value, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One threshold and what came of it."""
+
+    expression: str
+    measure: str
+    labels: Mapping[str, str]
+    comparison: str
+    """``<=``, ``>=``, ``<``, ``>``, ``=``."""
+    limit: float | None
+    """None: relative to a baseline that has no such value."""
+    value: float | None
+    unit: str
+    samples: int
+    state: State
+    origin: str
+    """``flag``, ``file``, ``env`` or ``default``."""
+    decides: bool
+    """False: shown, but does not fail the run (it says where a stress test broke, or need not be measured)."""
+    note: str = ""
+
+    @property
+    def margin(self) -> float | None:
+        """How far the value is inside its limit, as a share of it; negative: outside. None where that says nothing."""
+        if (
+            self.value is None
+            or not self.limit
+            or ((exact := self.comparison in ("=", "==")) and self.value == self.limit)
+        ):
+            return None
+        distance = self.value - self.limit if self.comparison in (">=", ">") else self.limit - self.value
+        if exact:
+            distance = -abs(distance)
+        return distance / abs(self.limit)

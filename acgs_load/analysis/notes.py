@@ -1,0 +1,70 @@
+"""What a reader must know beside the figures: warnings about the run, and how to read what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from acgs_load.analysis.drift import Drift
+from acgs_load.analysis.load import Run
+from acgs_load.analysis.trust import UNSENT_LIMIT, tokenless
+from acgs_load.analysis.wording import at_text, value_text
+from acgs_load.measures import Measure
+
+SHARE_SLACK = 0.02
+"""A scenario's share of the requests may differ from the mix by two points; a small run by chance."""
+SHARE_SAMPLES = 1_000
+
+
+def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
+    """What does not change the verdict and should be known."""
+    for text in run.preflight.get("warnings") or ():
+        yield str(text)
+    yield from run.missing
+    if (text := tokenless(run)[1]) is not None:
+        yield text
+    arrivals = run.record.arrivals
+    if arrivals and 0 < arrivals.unsent <= UNSENT_LIMIT * arrivals.scheduled:
+        yield f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals were never sent, because no user was free"
+    for trend in trends:
+        if trend.drifting and trend.change is not None:
+            yield (
+                f"{trend.measure} drifts: up {value_text(trend.change, trend.unit)} over the run "
+                f"from a median of {value_text(trend.median, trend.unit)} (p = {trend.p_value:.1g})"
+            )
+    yield from _shares(run)
+
+
+def _shares(run: Run) -> Iterator[str]:
+    sent = dict.fromkeys(run.plan.mix, 0)
+    for key, window in run.timeline.items():
+        if key.scenario:
+            sent[key.scenario] = sent.get(key.scenario, 0) + window.samples
+    total, weights = sum(sent.values()), sum(run.plan.mix.values())
+    if total < SHARE_SAMPLES or not weights:
+        return
+    for name, count in sent.items():
+        planned, actual = run.plan.mix.get(name, 0) / weights, count / total
+        if abs(planned - actual) > SHARE_SLACK:
+            yield f"scenario {name} had {actual:.1%} of the requests, where the mix says {planned:.1%}"
+
+
+def notes_of(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:
+    """How to read the figures of this run."""
+    silence = measures["silence_max_s"].value
+    if run.plan.load == "closed":
+        yield (
+            "closed load: users who wait send nothing, so a slow target is asked less often and latencies look better "
+            f"than they were; the longest silence was {value_text(silence, 's')}"
+        )
+    else:
+        yield "open load: latency counts from the moment a request was due; from its sending it stands beside"
+    held = [phase for phase in run.record.phases if phase.hold]
+    if held:
+        length = at_text(sum(phase.to_s - phase.from_s for phase in held))
+        names = ", ".join(phase.name for phase in held[:6]) + (" …" if len(held) > 6 else "")
+        yield f"latency and throughput are measured over the hold phases ({names}; {length}), ratios over the whole run"
+    else:
+        yield "no hold phase was reached, so latency and throughput are not measured"
+    lost = measures["samples_lost"].value
+    if lost == 0 and run.record.workers:
+        yield f"samples lost between workers and master: 0 of {measures['samples_lost'].samples:,}"

@@ -1,0 +1,53 @@
+"""The report as JUnit XML, for tools that show test cases: one case a threshold, one for trust in the run."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.render_json import timestamp
+from acgs_load.analysis.report import Report
+from acgs_load.analysis.wording import value_text
+
+_ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_junit(report: Report) -> str:
+    """A ``testsuites`` document. A threshold that does not decide the verdict is skipped, never failed."""
+    facts, rows = report.facts, report.verdict.findings
+    suites = ElementTree.Element("testsuites", name="acgs-load")
+    suite = ElementTree.SubElement(suites, "testsuite", name=_clean(facts.name), hostname=_clean(facts.target))
+    suite.set("timestamp", timestamp(facts.started_s) or "")
+    suite.set("time", f"{facts.duration_s or 0:.3f}")
+    untrusted = report.verdict.status == "INVALID"
+    _trust(suite, report, untrusted)
+    for row in rows:
+        _case(suite, row)
+    failed = sum(1 for row in rows if row.decides and row.state != "pass")
+    suite.set("tests", str(len(rows) + 1))
+    suite.set("failures", str(failed))
+    suite.set("errors", str(int(untrusted)))
+    suite.set("skipped", str(sum(1 for row in rows if not row.decides and row.state != "pass")))
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _trust(suite: ElementTree.Element, report: Report, untrusted: bool) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname="trust", name="results are trustworthy")
+    if untrusted:
+        error = ElementTree.SubElement(case, "error", message=_clean(next(iter(report.verdict.reasons), "INVALID")))
+        error.text = _clean("\n".join(report.verdict.reasons))
+
+
+def _case(suite: ElementTree.Element, row: Judged) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname="thresholds", name=_clean(row.expression))
+    said = f"measured {value_text(row.value, row.unit)}, limit {row.comparison} {value_text(row.limit, row.unit)}"
+    if row.state == "pass":
+        return
+    kind = "failure" if row.decides else "skipped"
+    ElementTree.SubElement(case, kind, message=_clean(f"{said}. {row.note}".rstrip(". ")))
+
+
+def _clean(text: str) -> str:
+    return _ILLEGAL.sub("\ufffd", text)

@@ -1,0 +1,114 @@
+"""The report as Markdown: short enough for a pull request's comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.report import Report
+from acgs_load.analysis.story import facts_text, findings_text
+from acgs_load.analysis.wording import STATES, at_text, margin_text, shortened, value_text
+
+LINES_MAX = 59
+REASONS_MAX = 6
+OPERATIONS_MAX = 8
+TROUBLES_MAX = 5
+SIGNS = {"PASS": "✅", "FAIL": "❌", "INVALID": "⚠️"}
+STATE_SIGNS = {"pass": "✅", "fail": "❌", "not_measured": "❔"}
+
+
+def to_markdown(report: Report) -> str:
+    """Fewer than 60 lines: verdict and why, thresholds, slowest operations, what was found wrong."""
+    verdict = report.verdict
+    status = f"{verdict.status}{' (interrupted)' if verdict.interrupted else ''}"
+    lines = [f"## {SIGNS[verdict.status]} {status} — {_escaped(report.facts.name)}", "", _escaped(facts_text(report))]
+    lines += _bullets(verdict.reasons, REASONS_MAX)
+    lines += ["", *_thresholds(report)]
+    rest: list[str] = [*_special(report), *_troubles(report), *_operations(report), *_warnings(report)]
+    room = LINES_MAX - len(lines) - 1
+    if len(rest) > room:
+        rest = [*rest[: max(0, room - 1)], "- … more in report.html"]
+    return "\n".join([*lines, *rest]) + "\n"
+
+
+def _bullets(texts: Sequence[str], most: int) -> list[str]:
+    if not texts:
+        return []
+    more = [f"- … and {len(texts) - most} more in report.html"] if len(texts) > most else []
+    return ["", *(f"- {_escaped(shortened(text, 400))}" for text in texts[:most]), *more]
+
+
+def _thresholds(report: Report) -> Iterator[str]:
+    rows = sorted(report.verdict.findings, key=lambda row: (row.state == "pass", not row.decides))
+    if not rows:
+        yield "No thresholds were set."
+        return
+    yield "| threshold | measured | margin | |"
+    yield "| --- | ---: | ---: | --- |"
+    for row in rows[:24]:
+        yield _threshold(row)
+    if len(rows) > 24:
+        yield f"| … {len(rows) - 24} more in report.html | | | |"
+
+
+def _threshold(row: Judged) -> str:
+    state = STATES[row.state] if row.decides or row.state == "pass" else f"{STATES[row.state]} (shown only)"
+    sign = STATE_SIGNS[row.state] if row.decides or row.state == "pass" else "➖"
+    return (
+        f"| {_code(row.expression)} | {value_text(row.value, row.unit)} | {margin_text(row.margin)} | {sign} {state} |"
+    )
+
+
+def _special(report: Report) -> Iterator[str]:
+    texts = findings_text(report)
+    if texts:
+        yield ""
+        yield from (f"- {_escaped(text)}" for text in texts)
+
+
+def _troubles(report: Report) -> Iterator[str]:
+    rows = [*report.violations, *report.errors]
+    if not rows:
+        return
+    yield ""
+    yield "**Found wrong**"
+    for row in rows[:TROUBLES_MAX]:
+        example = f": {_code(shortened(row.examples[0], 160))}" if row.examples else ""
+        yield f"- {row.count:,} × {row.kind} in {_escaped(row.operation)}, first at {at_text(row.first_s)}{example}"
+    if len(rows) > TROUBLES_MAX:
+        yield f"- … and {len(rows) - TROUBLES_MAX} more kinds"
+
+
+def _operations(report: Report) -> Iterator[str]:
+    timed = [group for group in report.operations if group.latency.percentiles_ms["p95"] is not None]
+    if not timed:
+        return
+    slowest = sorted(timed, key=lambda group: -(group.latency.percentiles_ms["p95"] or 0))[:OPERATIONS_MAX]
+    yield ""
+    yield "| slowest operations | requests | p50 | p95 | p99 | errors | violations |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for group in slowest:
+        times = " | ".join(value_text(group.latency.percentiles_ms[name], "ms") for name in ("p50", "p95", "p99"))
+        violations = sum(group.violations.values())
+        yield f"| {_escaped(group.name)} | {group.requests:,} | {times} | {group.errors:,} | {violations:,} |"
+
+
+def _warnings(report: Report) -> Iterator[str]:
+    if report.warnings:
+        yield ""
+        yield from (f"- ⚠️ {_escaped(shortened(text, 300))}" for text in report.warnings[:4])
+    if report.notes:
+        yield ""
+        yield "<sub>" + _escaped("; ".join(report.notes)) + "</sub>"
+
+
+def _escaped(text: str) -> str:
+    """Text that no Markdown or HTML reader takes for markup."""
+    for sign in "\\`*_[]<>|":
+        text = text.replace(sign, f"\\{sign}" if sign not in "<>" else {"<": "&lt;", ">": "&gt;"}[sign])
+    return text
+
+
+def _code(text: str) -> str:
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{text.replace('|', chr(92) + '|')}{fence}"

@@ -1,0 +1,88 @@
+"""The report in sentences that every renderer shares: what was run, and what special tests found."""
+
+from __future__ import annotations
+
+from acgs_load.analysis.breaking import BreakingPoint, Step
+from acgs_load.analysis.recovery import Recovery
+from acgs_load.analysis.report import Facts, Report
+from acgs_load.analysis.wording import at_text, value_text
+
+
+def facts_text(report: Report) -> str:
+    """``smoke against http://…: 20 users, closed load, 25 s; 812 requests, 32.4 RPS, p95 12 ms``."""
+    facts = report.facts
+    return f"{facts.test_type} against {facts.target}: {_load_text(facts)}; {_figures_text(report)}"
+
+
+def _load_text(facts: Facts) -> str:
+    parts = []
+    if facts.users_max is not None:
+        parts.append(f"{facts.users_max:,} users")
+    if facts.load != "unknown":
+        rate = f" of {facts.rate:g} RPS" if facts.rate else ""
+        parts.append(f"{facts.load} load{rate}")
+    if facts.duration_s is not None:
+        parts.append(at_text(facts.duration_s))
+    return ", ".join(parts) or "load unknown"
+
+
+def _figures_text(report: Report) -> str:
+    requests = sum(group.requests for group in report.operations)
+    figures = [("throughput_rps", ""), ("latency_p95_ms", "p95 "), ("error_ratio", "errors ")]
+    known = [f"{name}{value_text(report.measures[key].value, report.measures[key].unit)}" for key, name in figures]
+    return ", ".join([f"{requests:,} requests", *known])
+
+
+def findings_text(report: Report) -> list[str]:
+    """What a test that looks for something found: breaking point, recovery, drift, comparison."""
+    texts = []
+    if report.breaking_point:
+        texts.append(breaking_text(report.breaking_point))
+    if report.recovery:
+        texts.append(recovery_text(report.recovery))
+    for trend in report.drift:
+        rise = f"{value_text(trend.slope_per_hour, trend.unit)} an hour"
+        if trend.slope_per_hour is None or trend.p_value is None:
+            texts.append(f"drift of {trend.measure}: not measured ({trend.windows} windows of {trend.width_s} s)")
+        else:
+            said = "drifts" if trend.drifting else "no drift"
+            texts.append(f"{trend.measure}: {said} (slope {rise}, p = {trend.p_value:.2g})")
+    if report.comparison:
+        rows = {row.measure: row for row in report.comparison.rows}
+        told = [
+            f"{name} {value_text(row.baseline, row.unit)} → {value_text(row.value, row.unit)}"
+            for name in ("latency_p95_ms", "throughput_rps", "error_ratio")
+            if (row := rows.get(name)) is not None
+        ]
+        texts.append("compared with the baseline: " + ", ".join(told))
+    return texts
+
+
+def breaking_text(point: BreakingPoint) -> str:
+    """Where it broke, in a sentence."""
+    if not point.steps:
+        return "breaking point: no step was measured"
+    if point.broke is None:
+        return f"breaking point: none found, all {len(point.steps)} steps held; highest: {_step_text(point.good)}"
+    why = "; ".join(point.broke.broke)
+    held = f"held {_step_text(point.good)}; " if point.good else "not even the first step held; "
+    return f"breaking point: {held}broke at {_step_text(point.broke)} — {why}"
+
+
+def _step_text(step: Step | None) -> str:
+    if step is None:
+        return "nothing"
+    load = f"{step.users:,} users" if step.users is not None else f"{step.rate:g} RPS asked"
+    return f"{load} ({value_text(step.throughput_rps, 'rps')}, p95 {value_text(step.latency_p95_ms, 'ms')})"
+
+
+def recovery_text(back: Recovery) -> str:
+    """How long it took to come back, in a sentence."""
+    limits = (
+        f"p95 within {value_text(back.latency_limit_ms, 'ms')}, errors within {value_text(back.errors_limit, 'ratio')}"
+    )
+    before, spike = value_text(back.latency_before_p95_ms, "ms"), value_text(back.latency_spike_p95_ms, "ms")
+    peak = f"p95 {before} before, {spike} in the spike"
+    if back.seconds is None:
+        return f"recovery: not recovered {at_text(back.observed_s)} after the load began to fall ({limits}; {peak})"
+    return f"recovery: {at_text(back.seconds)} after the load began to fall ({limits}; {peak})"

@@ -1,0 +1,88 @@
+"""The verdict on a terminal: one table that a stranger can read, why, what was found wrong, where the report is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.report import Report
+from acgs_load.analysis.story import facts_text, findings_text
+from acgs_load.analysis.troubles import Trouble
+from acgs_load.analysis.wording import STATES, at_text, margin_text, shortened, value_text
+
+COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
+STATE_COLOURS = {"pass": "green", "fail": "red", "not_measured": "yellow"}
+REASONS_MAX = 8
+TROUBLES_MAX = 5
+EXAMPLE_MAX = 200
+NARROW = 100
+"""Below this width a threshold's expression is folded rather than the figures."""
+
+
+def print_report(report: Report, console: Console, path: Path | None = None) -> None:
+    """Print the verdict; ``path`` is the report's file that a person opens next."""
+    console.print()
+    if report.verdict.findings:
+        console.print(_table(report.verdict.findings))
+    console.print(_headline(report))
+    console.print(Text(facts_text(report)), highlight=False)
+    _print_list(console, report.verdict.reasons, REASONS_MAX, "why", COLOURS[report.verdict.status])
+    _print_list(console, findings_text(report), 6, "found", "bold")
+    _print_troubles(console, [*report.violations, *report.errors])
+    _print_list(console, report.warnings, 6, "warning", "yellow")
+    _print_list(console, report.notes, 4, "note", "dim")
+    if path is not None:
+        console.print(Text.assemble(("report ", "bold"), str(path)), soft_wrap=True, highlight=False)
+
+
+def _headline(report: Report) -> Text:
+    verdict = report.verdict
+    rows = verdict.findings
+    passed = sum(row.state == "pass" for row in rows)
+    missing = sum(row.state == "not_measured" for row in rows)
+    counts = f"{passed} of {len(rows)} thresholds hold" + (f", {missing} not measured" if missing else "")
+    interrupted = " (interrupted)" if verdict.interrupted else ""
+    return Text.assemble(
+        (f"{verdict.status}{interrupted}", COLOURS[verdict.status]), f"  exit code {verdict.exit_code:d} · {counts}"
+    )
+
+
+def _table(rows: Iterable[Judged]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False, header_style="bold")
+    table.add_column("threshold", overflow="fold", ratio=None)
+    table.add_column("measured", justify="right", no_wrap=True)
+    table.add_column("limit", justify="right", no_wrap=True)
+    table.add_column("margin", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for row in rows:
+        colour = STATE_COLOURS[row.state] if row.decides or row.state == "pass" else "dim"
+        state = STATES[row.state] if row.decides or row.state == "pass" else "shown only"
+        measured = "–" if row.value is None else value_text(row.value, row.unit)
+        limit = "–" if row.limit is None else f"{row.comparison} {value_text(row.limit, row.unit)}"
+        table.add_row(escape(row.expression), measured, limit, margin_text(row.margin), Text(state, style=colour))
+    return table
+
+
+def _print_list(console: Console, texts: Iterable[str], most: int, head: str, style: str) -> None:
+    known = list(texts)
+    for text in known[:most]:
+        console.print(Text.assemble((f"{head} ", style), shortened(text, 600)), highlight=False)
+    if len(known) > most:
+        console.print(Text(f"… and {len(known) - most} more in the report", style="dim"))
+
+
+def _print_troubles(console: Console, rows: list[Trouble]) -> None:
+    for row in rows[:TROUBLES_MAX]:
+        said = f"{row.count:,} × {row.kind} in {row.operation}, first at {at_text(row.first_s)}"
+        console.print(Text.assemble(("wrong ", "red"), said), highlight=False)
+        if row.examples:
+            console.print(Text(f"      {shortened(row.examples[0], EXAMPLE_MAX)}", style="dim"), highlight=False)
+    if len(rows) > TROUBLES_MAX:
+        console.print(Text(f"… and {len(rows) - TROUBLES_MAX} more kinds in the report", style="dim"))

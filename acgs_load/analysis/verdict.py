@@ -1,0 +1,117 @@
+"""PASS, FAIL or INVALID, why, and the exit code: the rules of the measures page in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from acgs_load.analysis.breaking import BREAKING_TYPES, INTEGRITY, BreakingPoint
+from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.load import Run
+from acgs_load.analysis.report import Status, Verdict
+from acgs_load.analysis.trust import distrust, tokenless
+from acgs_load.analysis.wording import at_text, value_text
+from acgs_load.contract import PROOF_OPERATIONS
+from acgs_load.errors import ExitCode
+from acgs_load.measures import MEASURES, Measure
+from acgs_load.thresholds import Baseline, Finding, Threshold, judge
+
+NEEDS: Mapping[str, frozenset[str]] = {
+    "isolation_integrity": frozenset({"cross_tenant_access_attempt"}),
+    "chain_integrity": frozenset({"audit_create", "audit_verify", "chain_verify"}),
+    "proof_correctness": PROOF_OPERATIONS,
+    "proofs_unknown_ratio": PROOF_OPERATIONS,
+    "decision_correctness": frozenset({"governance_decision"}),
+    "signature_correctness": frozenset({"crypto_validate", "audit_create"}),
+    "durability": frozenset({"policy_create", "policy_get", "policy_update", "tenant_config_update", "audit_verify"}),
+    "read_consistency": frozenset({"policy_get", "tenant_config_update"}),
+}
+"""Operations without which a measure has nothing to say: a run that sent none of them cannot owe it."""
+
+
+def findings(
+    run: Run, thresholds: Iterable[Threshold], machine: Mapping[str, Measure], baseline: Baseline | None
+) -> list[Judged]:
+    """Every threshold judged, in the order given."""
+    sent = frozenset(name for name, window in run.timeline.slice().by_operation.items() if window.samples)
+    return [_judged(run, judge(threshold, run.timeline, machine, baseline), sent) for threshold in thresholds]
+
+
+def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
+    threshold = found.threshold
+    unowed = found.state == "not_measured" and not _owed(threshold, sent)
+    breaking = threshold.breaking or (run.plan.test_type in BREAKING_TYPES and threshold.measure not in INTEGRITY)
+    note = found.reason or ""
+    if breaking and found.state != "pass":
+        note = "says where it broke"
+    elif unowed:
+        note = "not demanded" if not threshold.required else "none of its operations was sent"
+    elif found.state == "not_measured" and threshold.measure in NEEDS:
+        note = "its operations were sent, and not one was answered in a way that could be judged"
+    return Judged(
+        threshold.expression,
+        threshold.measure,
+        threshold.labels,
+        threshold.op,
+        found.limit,
+        found.value,
+        MEASURES[threshold.measure].unit,
+        found.samples,
+        found.state,
+        threshold.source,
+        decides=not breaking and not unowed,
+        note=note,
+    )
+
+
+def _owed(threshold: Threshold, sent: frozenset[str]) -> bool:
+    """Whether a missing value fails the run: the user asked for it, or its operations were sent."""
+    if not threshold.required:
+        return False
+    needed = NEEDS.get(threshold.measure)
+    return threshold.source != "default" or needed is None or not needed.isdisjoint(sent)
+
+
+def verdict_of(run: Run, judged: Sequence[Judged], point: BreakingPoint | None) -> Verdict:
+    """What the run comes to. INVALID beats FAIL beats PASS; an interrupted run keeps its verdict and exits with 130."""
+    untrusted = distrust(run)
+    failures = [*_aborted(run), *(failure_text(row) for row in judged if row.decides and row.state != "pass")]
+    failures += [reason for reason in (tokenless(run)[0], _capacity_missed(run, point)) if reason]
+    status: Status = "INVALID" if untrusted else "FAIL" if failures else "PASS"
+    exit_code = {"INVALID": ExitCode.INVALID, "FAIL": ExitCode.FAILED, "PASS": ExitCode.PASSED}[status]
+    interrupted = run.record.interrupted
+    said = [_interrupted_text(run)] if interrupted else []
+    return Verdict(
+        status,
+        ExitCode.INTERRUPTED if interrupted else exit_code,
+        interrupted,
+        (*said, *untrusted, *failures),
+        tuple(judged),
+    )
+
+
+def failure_text(row: Judged) -> str:
+    """One failed threshold in a sentence: what was demanded, what was measured."""
+    if row.state == "not_measured":
+        return f"{row.expression}: not measured{f' ({row.note})' if row.note else ''}"
+    limit = f", {row.limit:g} demanded" if "baseline" in row.expression and row.limit is not None else ""
+    return f"{row.expression}: measured {value_text(row.value, row.unit)}{limit}{f' ({row.note})' if row.note else ''}"
+
+
+def _interrupted_text(run: Run) -> str:
+    planned, done = run.plan.duration_s, run.record.duration_s
+    return f"interrupted after {at_text(done)} of {at_text(planned)}; only what was measured until then is judged"
+
+
+def _aborted(run: Run) -> list[str]:
+    abort = run.record.abort
+    return [f"stopped at {at_text(abort[1])} by its threshold {abort[0]}"] if abort else []
+
+
+def _capacity_missed(run: Run, point: BreakingPoint | None) -> str | None:
+    wanted = run.plan.min_capacity
+    if wanted is None or run.plan.test_type not in BREAKING_TYPES:
+        return None
+    found = point.capacity_rps if point else None
+    if found is None:
+        return f"--min-capacity {wanted:g}: no load was found that holds the thresholds"
+    return f"--min-capacity {wanted:g}: only {found:,.1f} RPS held the thresholds" if found < wanted else None
