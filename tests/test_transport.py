@@ -27,6 +27,8 @@ from broken_peers import (
 from acgs_load.contract import Outcome
 from acgs_load.plan import Plan
 from acgs_load.traffic.exchange import Reply, Transport
+from acgs_load.traffic.plain import PlainTransport, Route
+from acgs_load.traffic.target import Target
 from acgs_load.traffic.transport import transport_for
 
 BAD, LOST, LATE = Outcome.BAD_RESPONSE, Outcome.CONNECTION_ERROR, Outcome.TIMEOUT
@@ -40,7 +42,9 @@ def maker(kind: str, url: str, timeout_s: float = 10.0, tls_verify: bool = True)
         seed=1, nodes=(), thresholds=(), target_rps=None, folder="", timeout_s=timeout_s, tls_verify=tls_verify,
         transport="plain" if kind == "plain" else "fast",
     )  # fmt: skip
-    return transport_for(plan)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("NO_PROXY", "*")  # of the machine that runs the tests
+        return transport_for(plan)
 
 
 def transport(kind: str, url: str, timeout_s: float = 10.0, tls_verify: bool = True) -> Transport:
@@ -243,6 +247,18 @@ def test_an_unknown_name_is_a_connection_error(kind):
     """The name server's no (or absence) is an outcome, not an exception."""
     reply = transport(kind, "http://nowhere.invalid").exchange("GET", "/", b"", None)
     assert (reply.failure, reply.detail) == (LOST, "name not resolved")
+
+
+def test_the_plain_one_obeys_the_proxy_of_the_environment(monkeypatch):
+    """``http_proxy`` gets the whole URL; the target's name is never looked up here."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Peer(answers) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        user = PlainTransport(Route.to(Target.parse("http://acgs.test"), "http://acgs.test", True), 10.0)
+        reply = user.exchange("POST", "/path", b"", b"x")
+        user.close()
+    assert reply.body == b"http://acgs.test/path x"
 
 
 @pytest.mark.parametrize("kind", KINDS)
