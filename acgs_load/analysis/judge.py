@@ -21,6 +21,7 @@ from acgs_load.analysis.verdict import findings, verdict_of
 from acgs_load.analysis.write import write_report
 from acgs_load.plan import ThresholdText
 from acgs_load.run_folder import RunFolder
+from acgs_load.threshold_judge import baseline_of
 from acgs_load.thresholds import read
 
 
@@ -42,7 +43,7 @@ def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, ba
     parsed = [read(text) for text in (run.plan.thresholds if thresholds is None else thresholds)]
     before = load_baseline(path) if (path := baseline or run.plan.baseline) else None
     measures, machine = all_measures(run), machine_measures(run)
-    judged = findings(run, parsed, machine, before)
+    judged = findings(run, parsed, machine, baseline_of(before.timeline, machine_measures(before)) if before else None)
     point, comeback, trends = breaking_point(run, judged), recovery(run), drifts(run)
     return Report(
         facts=_facts(run),
@@ -66,6 +67,7 @@ def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, ba
         run={"versions": dict(run.record.versions), "machine": dict(run.record.machine)},
         warnings=tuple(warnings_of(run, trends)),
         notes=tuple(notes_of(run, measures)),
+        folder=str(run.folder.path),
     )
 
 

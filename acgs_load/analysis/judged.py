@@ -38,22 +38,10 @@ class Judged:
     unit: str
     samples: int
     state: State
+    margin: float | None
+    """How far the value is inside its limit, as a share of it; negative: outside. None: not measured."""
     origin: str
     """``flag``, ``file``, ``env`` or ``default``."""
     decides: bool
     """False: shown, but does not fail the run (it says where a stress test broke, or need not be measured)."""
     note: str = ""
-
-    @property
-    def margin(self) -> float | None:
-        """How far the value is inside its limit, as a share of it; negative: outside. None where that says nothing."""
-        if (
-            self.value is None
-            or not self.limit
-            or ((exact := self.comparison in ("=", "==")) and self.value == self.limit)
-        ):
-            return None
-        distance = self.value - self.limit if self.comparison in (">=", ">") else self.limit - self.value
-        if exact:
-            distance = -abs(distance)
-        return distance / abs(self.limit)

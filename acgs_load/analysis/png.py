@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -35,7 +36,13 @@ def to_png(panel: Panel) -> bytes:
         right.set_ylabel(panel.unit_right, fontsize=FONT)
         right.grid(visible=False)
     _limits(axes, panel)
-    handles = [handle for part in (axes, right) if part for handle in part.get_lines() if handle.get_label()[:1] != "_"]
+    handles = [
+        handle
+        for part in (axes, right)
+        if part
+        for handle in part.get_lines()
+        if not str(handle.get_label()).startswith("_")
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=FONT, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -22,12 +21,10 @@ STATE_COLOURS = {"pass": "green", "fail": "red", "not_measured": "yellow"}
 REASONS_MAX = 8
 TROUBLES_MAX = 5
 EXAMPLE_MAX = 200
-NARROW = 100
-"""Below this width a threshold's expression is folded rather than the figures."""
 
 
-def print_report(report: Report, console: Console, path: Path | None = None) -> None:
-    """Print the verdict; ``path`` is the report's file that a person opens next."""
+def print_report(report: Report, console: Console) -> None:
+    """Print the verdict, and the path of the file that a person opens next."""
     console.print()
     if report.verdict.findings:
         console.print(_table(report.verdict.findings))
@@ -38,8 +35,9 @@ def print_report(report: Report, console: Console, path: Path | None = None) -> 
     _print_troubles(console, [*report.violations, *report.errors])
     _print_list(console, report.warnings, 6, "warning", "yellow")
     _print_list(console, report.notes, 4, "note", "dim")
-    if path is not None:
-        console.print(Text.assemble(("report ", "bold"), str(path)), soft_wrap=True, highlight=False)
+    if report.folder is not None:
+        path = f"{report.folder}/report.html"
+        console.print(Text.assemble(("report ", "bold"), path), soft_wrap=True, highlight=False)
 
 
 def _headline(report: Report) -> Text:

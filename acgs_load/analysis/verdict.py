@@ -13,7 +13,8 @@ from acgs_load.analysis.wording import at_text, value_text
 from acgs_load.contract import PROOF_OPERATIONS
 from acgs_load.errors import ExitCode
 from acgs_load.measures import MEASURES, Measure
-from acgs_load.thresholds import Baseline, Finding, Threshold, judge
+from acgs_load.threshold_judge import Baseline, Finding, judge
+from acgs_load.thresholds import Threshold
 
 NEEDS: Mapping[str, frozenset[str]] = {
     "isolation_integrity": frozenset({"cross_tenant_access_attempt"}),
@@ -41,6 +42,8 @@ def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
     unowed = found.state == "not_measured" and not _owed(threshold, sent)
     breaking = threshold.breaking or (run.plan.test_type in BREAKING_TYPES and threshold.measure not in INTEGRITY)
     note = found.reason or ""
+    if found.first_breach_s is not None:
+        note = f"first failed at {at_text(found.first_breach_s)}"
     if breaking and found.state != "pass":
         note = "says where it broke"
     elif unowed:
@@ -57,6 +60,7 @@ def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
         MEASURES[threshold.measure].unit,
         found.samples,
         found.state,
+        found.margin,
         threshold.source,
         decides=not breaking and not unowed,
         note=note,

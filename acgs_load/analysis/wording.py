@@ -38,8 +38,8 @@ def _bytes(value: float) -> str:
 
 
 def margin_text(margin: float | None) -> str:
-    """``+42 %`` inside the limit, ``-3 %`` outside; a dash where it says nothing."""
-    if margin is None:
+    """``+42 %`` inside the limit, ``-3 %`` outside; a dash where there is none."""
+    if not margin:
         return "–"
     percent = 100 * margin
     if 0 < abs(percent) < 0.95:
