@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _PROGRAM = "run_load_test.py"
 _DESCRIPTION = """Load test of ACGS: drives traffic, checks every answer, measures, judges. The exit code is the
-verdict: 0 passed, 1 a threshold failed, 2 wrong usage, 3 target unreachable or not the one expected, 4 results not trustworthy,
-5 nothing measured, 130 interrupted."""
+verdict: 0 passed, 1 a threshold failed, 2 wrong usage, 3 target unreachable or not the one expected, 4 results not
+trustworthy, 5 nothing measured, 130 interrupted."""
 _EPILOG = f"""Every setting can also be given by its UPPER_CASE key in --config-file (schemas/config.schema.json), and
 most by an environment variable; a flag beats the file, the file beats the environment. Secrets come only from the
 environment: {", ".join(SECRETS)}."""

@@ -10,11 +10,28 @@ from acgs_load.errors import UsageError
 from acgs_load.measures import MEASURES
 from acgs_load.plan import Plan, ThresholdText
 from acgs_load.threshold_grammar import parse
+from acgs_load.threshold_judge import Baseline, Finding, Row, State, baseline_of, judge, judge_between
+from acgs_load.threshold_live import LiveJudge
 from acgs_load.threshold_terms import Threshold
 from acgs_load.threshold_tokens import nearest
 
-__all__ = ["Threshold", "check", "merged", "parse", "read"]
+__all__ = [
+    "Baseline",
+    "Finding",
+    "LiveJudge",
+    "Row",
+    "State",
+    "Threshold",
+    "baseline_of",
+    "check",
+    "judge",
+    "judge_between",
+    "merged",
+    "parse",
+    "read",
+]
 
+_ROUNDING_S = 1e-6
 _FLAGS = {"flag": "--threshold: ", "file": "THRESHOLDS: "}
 
 
@@ -54,8 +71,30 @@ def check(threshold: Threshold, plan: Plan) -> None:
     scenario = threshold.labels.get("scenario") or _scenario_of(threshold.labels.get("operation"))
     if scenario is not None and not plan.mix.get(scenario):
         raise UsageError(f"{where}scenario {scenario} is not run; the mix has {', '.join(plan.mix)}")
-    if threshold.over_s and threshold.measure in MEASURES and threshold.over_s > plan.duration_s:
-        raise UsageError(f"{where}a window of {threshold.over_s} s is longer than the run of {plan.duration_s:g} s")
+    if threshold.relative and threshold.abort:
+        raise UsageError(f"{where}a baseline is compared after the run; leave out abort")
+    if threshold.over_s and _windows_in_a_row(threshold, plan) < threshold.count:
+        wanted = f"{threshold.count} windows of {threshold.over_s} s" if threshold.count > 1 else "the window"
+        raise UsageError(f"{where}{wanted} do not fit into what it speaks of; this run has {_lengths(plan)}")
+
+
+def _windows_in_a_row(threshold: Threshold, plan: Plan) -> int:
+    """Whole windows that the threshold's scope has room for; a row goes on over stages that are not judged."""
+    width_s = threshold.over_s or 1
+    if threshold.during is None and MEASURES[threshold.measure].scope == "run":
+        return int((plan.duration_s + _ROUNDING_S) // width_s)
+    stretches, previous = [0.0], False
+    for stage in plan.stages:
+        wanted = stage.name == threshold.during if threshold.during else stage.hold
+        if wanted and not previous:
+            stretches.append(0.0)
+        stretches[-1] += stage.duration_s if wanted else 0.0
+        previous = wanted
+    return sum(int((length_s + _ROUNDING_S) // width_s) for length_s in stretches)
+
+
+def _lengths(plan: Plan) -> str:
+    return ", ".join(f"{stage.name} {stage.duration_s:.6g} s" for stage in plan.stages)
 
 
 def _scenario_of(operation: str | None) -> str | None:

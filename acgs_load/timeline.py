@@ -18,6 +18,7 @@ from acgs_load.samples import Window, WindowKey
 
 PEAK_WINDOW_S = 10
 LABELS = ("operation", "scenario", "region")
+_TOUCH_S = 1e-3
 
 
 class Phase(NamedTuple):
@@ -69,7 +70,7 @@ class Timeline:
             row[key] = window
 
     def forget_before(self, second: int) -> None:
-        """Drop windows older than an epoch second, so that a live judge needs bounded memory."""
+        """Drop windows older than an epoch second, for bounded memory; slices then speak of what is left."""
         self._cells = None
         for old in [known for known in self._by_second if known < second]:
             del self._by_second[old]
@@ -144,24 +145,42 @@ class Timeline:
     def series(
         self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None
     ) -> list[tuple[int, Slice]]:
-        """Whole windows of ``width_s`` from the start: (epoch second of the beginning, slice), gaps included.
+        """The slices of ``windows``: (epoch second of the beginning, slice), silent ones included."""
+        spans = self.windows(width_s, phases)
+        return [(begin, self.slice(labels, phases, begin, end)) for begin, end in spans]
 
-        The last window is left out unless it is whole, and windows that no wanted phase touches are left out.
+    def windows(
+        self, width_s: int, phases: frozenset[str] | None, end_second: int | None = None
+    ) -> list[tuple[int, int]]:
+        """Whole windows of ``width_s``, as epoch seconds [from, to), one after the other from the start of the run.
+
+        With ``phases``, from the second nearest to the start of each stretch of wanted phases, and none that reaches
+        half a second beyond: it would be judged on a fraction of itself. ``end_second``: only those that end by then.
         """
-        known = self.seconds
-        if not known:
-            return []
-        begin, result = math.floor(self.started_epoch_s), []
-        while begin + width_s <= known[-1] + 1:
-            if phases is None or self._touches(begin, begin + width_s, phases):
-                part = self.slice(labels, phases, begin, begin + width_s)
-                result.append((begin, part))
-            begin += width_s
+        nearest_s = 0.0 if phases is None else 0.5
+        result = []
+        for begin_s, end_s in self._stretches(phases):
+            begin, end = math.floor(begin_s + nearest_s), math.floor(end_s + nearest_s)
+            last = end if end_second is None else min(end, end_second)
+            result += [(at, at + width_s) for at in range(begin, last - width_s + 1, width_s)]
         return result
 
-    def _touches(self, begin: int, end: int, names: frozenset[str]) -> bool:
-        start = self.started_epoch_s
-        return any(p.name in names and p.from_s + start < end and p.to_s + start > begin for p in self.phases)
+    def _stretches(self, phases: frozenset[str] | None) -> list[tuple[float, float]]:
+        """Epoch seconds from and to of what is wanted; wanted phases that touch are one stretch."""
+        start, known = self.started_epoch_s, self.seconds
+        if phases is None:
+            # silence at the end is part of the run, and so are answers after its last phase
+            end_s = max((phase.to_s for phase in self.phases), default=0.0)
+            return [(start, max(start + end_s, known[-1] + 1.0 if known else 0.0))]
+        stretches: list[tuple[float, float]] = []
+        for phase in sorted(self.phases, key=lambda phase: phase.from_s):
+            if phase.name not in phases:
+                continue
+            begin, end = start + phase.from_s, start + phase.to_s
+            if stretches and begin - stretches[-1][1] < _TOUCH_S:
+                begin = stretches.pop()[0]
+            stretches.append((begin, end))
+        return stretches
 
     def _seconds_between(self, from_second: int | None, to_second: int | None) -> list[int]:
         if from_second is not None and to_second is not None:
@@ -177,9 +196,14 @@ class Timeline:
         lower = -math.inf if from_second is None else from_second - start
         upper = math.inf if to_second is None else to_second - start
         if not self.phases or (phases is None and from_second is not None and to_second is not None):
-            return max(0.0, upper - lower) if upper - lower < math.inf else float(len(self._by_second))
+            return max(0.0, upper - lower) if upper - lower < math.inf else self._span_s(from_second, to_second)
         spans = (p for p in self.phases if phases is None or p.name in phases)
         return sum(max(0.0, min(p.to_s, upper) - max(p.from_s, lower)) for p in spans)
+
+    def _span_s(self, from_second: int | None, to_second: int | None) -> float:
+        """From the first to the last second that holds windows, where no phase says how long the run was."""
+        known = self._seconds_between(from_second, to_second)
+        return float(known[-1] + 1 - known[0]) if known else 0.0
 
     def _silence_s(
         self,
@@ -188,14 +212,16 @@ class Timeline:
         from_second: int | None,
         to_second: int | None,
     ) -> float | None:
-        """Longest gap between answers; a gap shorter than a second may hide inside one, a longer one cannot."""
-        if phases is not None or from_second is not None or to_second is not None or not edges:
+        """Longest gap between answers; a gap shorter than a second may hide inside one, a longer one cannot.
+
+        The stretches before the first and after the last answer count; a run without any was silent throughout.
+        """
+        if phases is not None or from_second is not None or to_second is not None or not self._by_second:
             return None
-        ordered = [edges[second] for second in sorted(edges)]
+        begin_s, end_s = self._stretches(None)[0]
+        ordered = [(begin_s, begin_s), *(edges[second] for second in sorted(edges))]
         gaps = [later[0] - earlier[1] for earlier, later in pairwise(ordered)]
-        end_s = self.started_epoch_s + max((p.to_s for p in self.phases), default=0.0)
-        gaps += [ordered[0][0] - self.started_epoch_s, end_s - ordered[-1][1] if self.phases else 0.0]
-        return max(0.0, *gaps)
+        return max(0.0, end_s - ordered[-1][1] if self.phases or not edges else 0.0, *gaps)
 
 
 def _matches(key: WindowKey, wanted: Mapping[str, str], phases: frozenset[str] | None) -> bool:
