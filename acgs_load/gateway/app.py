@@ -82,7 +82,7 @@ class Application:
         except ClientGoneError:
             return
         except Refusal as refusal:
-            reply = self._refused(refusal)
+            reply = rendered(self._refused(refusal))
         else:
             reply = await self._reply(request)
         if self._sabotage is not None and self._sabotage.drops(request):

@@ -1,0 +1,339 @@
+"""The gateway as a process: readiness, flags, ports, signals, restarts, orphans, several workers.
+
+``Gateway`` and ``Client`` here are what the other gateway tests talk to it with.
+"""
+
+import http.client
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HASH = "cdd01ef066bc6cf2"
+POLICY = {"rule": {"effect": "permit", "actions": ["read"]}, "constraints": [], "conditions": [], "metadata": {}}
+EVENT = {"event_type": "t", "user_id": "u", "details": {}, "timestamp": "2026-01-01T00:00:00.000Z"}
+
+
+class Gateway:
+    """A gateway process on a free port, ended with the ``with`` block."""
+
+    def __init__(self, *flags, **environment):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "acgs_load.gateway", "--port", "0", *flags],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.line = self.process.stdout.readline()
+        if not self.line:
+            raise AssertionError(self.process.communicate()[1])
+        self.url = self.line.split()[-1]
+        self.port = int(self.url.rpartition(":")[2])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self, number=signal.SIGTERM):
+        """Signals the gateway and returns what it wrote to stdout and stderr besides its first line."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.communicate(timeout=20)
+
+    def client(self, tenant="tenant-a", user="user-1"):
+        """A client of a user who has logged in."""
+        client = Client(self.port, tenant, user)
+        client.login()
+        return client
+
+
+class Answer:
+    """Status, headers by lower-case name, raw text, and the JSON in it if there is any."""
+
+    def __init__(self, status, headers, text):
+        self.status = status
+        self.headers = {name.lower(): value for name, value in headers}
+        self.text = text
+        try:
+            self.body = json.loads(text)
+        except ValueError:
+            self.body = None
+
+
+class Client:
+    """A user on one connection."""
+
+    def __init__(self, port, tenant="tenant-a", user="user-1"):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.tenant, self.user, self.token = tenant, user, None
+
+    def headers(self):
+        headers = {"X-Constitutional-Hash": HASH, "X-Tenant-ID": self.tenant, "X-User-ID": self.user}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        return headers
+
+    def call(self, method, path, body=None, headers=None, **changes):
+        """One request; ``changes`` replaces headers (None drops one), a ``bytes`` body goes out as it is."""
+        sent = self.headers() if headers is None else headers
+        for name, value in changes.items():
+            sent.pop(name.replace("_", "-"), None)
+            if value is not None:
+                sent[name.replace("_", "-")] = value
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        self.connection.request(method, path, data, sent)
+        response = self.connection.getresponse()
+        return Answer(response.status, response.getheaders(), response.read().decode())
+
+    def login(self):
+        told = {"username": self.user, "password": "p", "tenant_id": self.tenant, "constitutional_hash": HASH}
+        answer = self.call("POST", "/api/auth/login", told)
+        assert answer.status == 200, answer.text
+        self.token = answer.body["access_token"]
+        return answer
+
+    def create_policy(self, **changes):
+        return self.call("POST", "/api/policy/create", {**POLICY, **changes, "constitutional_hash": HASH})
+
+    def create_event(self, **changes):
+        return self.call("POST", "/api/integrity/audit/create", {**EVENT, "tenant_id": self.tenant, **changes})
+
+
+def requests_counted(client):
+    """(operation, status) → count, from /gateway/metrics."""
+    text = client.call("GET", "/gateway/metrics", headers={}).text
+    found = re.findall(r'^acgs_requests_total\{operation="(\w+)",status="(\d+)"\} (\d+)$', text, re.M)
+    return {(operation, int(status)): int(count) for operation, status, count in found}
+
+
+def run(*flags, **environment):
+    """A gateway that is not expected to come up."""
+    return subprocess.run(
+        [sys.executable, "-m", "acgs_load.gateway", *flags],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_stdout_is_exactly_one_line():
+    """Readiness is told in one line; a stop by SIGTERM is clean, silent and exit code 0."""
+    with Gateway(ACGS_INSTANCE="token-1") as gateway:
+        assert re.fullmatch(r"gateway ready http://127\.0\.0\.1:\d+\n", gateway.line)
+        assert Client(gateway.port).call("GET", "/gateway/health", headers={}).body["instance"] == "token-1"
+        solvers = psutil.Process(gateway.process.pid).children(recursive=True)
+        assert gateway.stop() == ("", "")
+        assert gateway.process.returncode == 0
+        assert not any(solver.is_running() and solver.status() != psutil.STATUS_ZOMBIE for solver in solvers)
+
+
+def test_sigint_is_a_clean_stop_too():
+    """Ctrl-C ends the gateway with exit code 0 and no traceback, an open connection notwithstanding."""
+    with Gateway("--solvers", "1") as gateway:
+        gateway.client()
+        assert gateway.stop(signal.SIGINT) == ("", "")
+        assert gateway.process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--port", "70000"], "expected 0 to 65535"),
+        (["--port", "x"], "invalid int"),
+        (["--workers", "0"], "expected 1 to"),
+        (["--hash", "two words"], "without spaces"),
+        (["--hash", ""], "without spaces"),
+        (["--nonsense"], "--nonsense"),
+        (["--store", "/nonexistent/folder/store.db"], "cannot use"),
+        (["--store", str(ROOT / "pyproject.toml")], "cannot use"),
+    ],
+)
+def test_wrong_flags_are_one_line_and_exit_2(flags, told):
+    """What cannot work is refused before anything starts."""
+    ended = run(*([] if "--port" in flags else ["--port", "0"]), *flags)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert told in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_taken_port_is_one_line_and_exit_3():
+    """A stranger on the port is named, not fought."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        ended = run("--port", str(port))
+    assert ended.returncode == 3
+    assert f"port {port} on 127.0.0.1 is taken" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_foreign_address_is_exit_3():
+    """An address that is not this machine's cannot be listened on."""
+    ended = run("--port", "0", "--host", "203.0.113.1")
+    assert (ended.returncode, ended.stderr.count("\n")) == (3, 1)
+    assert "cannot listen on 203.0.113.1" in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_everything_acknowledged_survives_a_restart(tmp_path, number):
+    """Tenants, policies, chains, keys, tokens and canaries are there again, after kill -9, too."""
+    flags = ("--store", str(tmp_path / "s.db"), "--solvers", "1")
+    with Gateway(*flags) as gateway:
+        client = gateway.client()
+        data = client.call("GET", "/api/tenant/tenant-a/data").body
+        policy_id = client.create_policy().body["policy_id"]
+        config = {"setting": "s", "value": 1, "constitutional_hash": HASH}
+        assert client.call("PUT", "/api/tenant/tenant-a/config", config).body["version"] == 1
+        event = client.create_event().body
+        keys = client.call("GET", "/gateway/config", headers={}).body["signing_keys"]
+        token = client.token
+        gateway.stop(number)
+    with Gateway(*flags) as gateway:
+        client = Client(gateway.port)
+        client.token = token
+        assert client.call("GET", "/api/tenant/tenant-a/data").body == data
+        assert client.call("GET", f"/api/policy/{policy_id}").body["policy"] == POLICY
+        assert client.call("PUT", "/api/tenant/tenant-a/config", config).body["version"] == 2
+        found = client.call("GET", f"/api/integrity/audit/verify?event_id={event['event_id']}").body
+        assert (found["is_valid"], found["entry_hash"]) == (True, event["entry_hash"])
+        assert client.create_event().body["previous_hash"] == event["entry_hash"]
+        assert client.call("GET", "/gateway/config", headers={}).body["signing_keys"] == keys
+
+
+def test_store_of_another_constitution_is_refused(tmp_path):
+    """Chains that start from another genesis block are not continued."""
+    with Gateway("--store", str(tmp_path / "s.db"), "--solvers", "1"):
+        pass
+    ended = run("--port", "0", "--store", str(tmp_path / "s.db"), "--hash", "other")
+    assert ended.returncode == 2
+    assert "constitution cdd01ef066bc6cf2" in ended.stderr
+
+
+def test_store_is_readable_by_its_owner_only(tmp_path):
+    """It holds the signing key and the secret of the tokens."""
+    with Gateway("--store", str(tmp_path / "s.db"), "--solvers", "1"):
+        assert (tmp_path / "s.db").stat().st_mode & 0o077 == 0
+
+
+def test_gateway_ends_when_its_starter_is_gone():
+    """With ACGS_PARENT_PID the gateway does not outlive a starter that crashed, nor do its solvers."""
+    starter = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import os,subprocess,sys,time\n"
+            "os.environ['ACGS_PARENT_PID']=str(os.getpid())\n"
+            "p=subprocess.Popen([sys.executable,'-m','acgs_load.gateway','--port','0'],stdout=subprocess.PIPE,text=True)\n"
+            "print(p.pid,p.stdout.readline(),flush=True)\n"
+            "time.sleep(60)\n",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    gateway = psutil.Process(int(starter.stdout.readline().split()[0]))
+    family = [gateway, *gateway.children(recursive=True)]
+    assert len(family) == 3
+    starter.kill()
+    starter.communicate()
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_gateway_with_a_living_starter_stays():
+    """The variable does no harm while the starter lives."""
+    with Gateway("--solvers", "1", ACGS_PARENT_PID=str(os.getpid())) as gateway:
+        time.sleep(1.2)
+        assert Client(gateway.port).call("GET", "/gateway/health", headers={}).status == 200
+
+
+def test_solvers_end_with_a_killed_gateway():
+    """kill -9 of the gateway leaves no solver behind."""
+    with Gateway() as gateway:
+        solvers = psutil.Process(gateway.process.pid).children(recursive=True)
+        assert len(solvers) == 2
+        gateway.stop(signal.SIGKILL)
+    assert psutil.wait_procs(solvers, timeout=10)[1] == []
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A gateway of two workers."""
+    store = tmp_path_factory.mktemp("pair") / "s.db"
+    with Gateway("--workers", "2", "--solvers", "1", "--store", str(store)) as gateway:
+        yield gateway
+
+
+def test_workers_count_exactly_and_chain_densely(pair):
+    """Requests sent are requests counted, and one tenant's chain is dense, whichever worker answers."""
+    before = requests_counted(Client(pair.port))
+    answers = []
+
+    def create():
+        # a fresh connection each, so that both workers get some
+        answers.extend(pair.client("dense", "u").create_event().body for _ in range(10))
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    after = requests_counted(Client(pair.port))
+    assert after["audit_create", 201] - before.get(("audit_create", 201), 0) == 80
+    assert after["auth_login", 200] - before.get(("auth_login", 200), 0) == 80
+    entries = sorted(answers, key=lambda entry: entry["sequence"])
+    assert [entry["sequence"] for entry in entries] == list(range(1, 81))
+    links = itertools.pairwise(entries)
+    assert all(later["previous_hash"] == earlier["entry_hash"] for earlier, later in links)
+    chain = pair.client("dense").call("GET", "/api/integrity/chain/verify?last=16").body
+    assert (chain["is_valid"], chain["length"], chain["head_hash"]) == (True, 80, entries[-1]["entry_hash"])
+
+
+def test_a_worker_reads_what_another_acknowledged(pair):
+    """A policy written over one connection is there on every other."""
+    policy_id = pair.client().create_policy().body["policy_id"]
+    assert all(pair.client().call("GET", f"/api/policy/{policy_id}").status == 200 for _ in range(20))
+
+
+def test_processes_of_all_workers_are_summed(pair):
+    """CPU and memory are those of keeper, workers and solvers together."""
+    text = Client(pair.port).call("GET", "/gateway/metrics", headers={}).text
+    keeper = psutil.Process(pair.process.pid)
+    family = [keeper, *keeper.children(recursive=True)]
+    assert len(family) == 5
+    told = float(re.search(r"^process_resident_memory_bytes (\d+)$", text, re.M)[1])
+    assert told == pytest.approx(sum(process.memory_info().rss for process in family), rel=0.1)
+    assert float(re.search(r"^process_cpu_seconds_total (\S+)$", text, re.M)[1]) > 0
+
+
+def test_a_dead_worker_is_replaced(tmp_path):
+    """The keeper starts another worker, says so, and the counts go on."""
+    with Gateway("--workers", "2", "--solvers", "1") as gateway:
+        Client(gateway.port).login()
+        keeper = psutil.Process(gateway.process.pid)
+        victim = keeper.children()[0]
+        victim.kill()
+        while not (len(keeper.children()) == 2 and victim not in keeper.children()):
+            time.sleep(0.1)
+        for _ in range(10):
+            assert gateway.client().call("GET", "/api/constitutional/verify").status == 200
+        assert requests_counted(Client(gateway.port))["auth_login", 200] == 11
+        _, told = gateway.stop()
+        assert "ended (signal 9); it is replaced" in told
