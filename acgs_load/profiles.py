@@ -83,8 +83,8 @@ def _target_rps(settings: Settings, profile: Profile, draft: LoadDraft) -> tuple
     """What throughput is judged against, and why (measures.md, "Thresholds")."""
     if settings.target_rps is not None:
         return settings.target_rps, settings.origins["TARGET_RPS"]
-    if profile.seeks_break:
-        return None, "default: none, the run looks for the breaking point"
+    if profile.search:
+        return None, "default: none, each step of the search owes its own rate"
     if settings.rate is not None:
         return OPEN_THROUGHPUT_SHARE * settings.rate.rate_to, f"default: {OPEN_THROUGHPUT_SHARE:g} of the rate"
     return float(draft.users), "default: 1 RPS a user"
@@ -94,9 +94,10 @@ def _thresholds(
     settings: Settings, profile: Profile, draft: LoadDraft, mix: Mapping[str, float], target_rps: float | None
 ) -> tuple[ThresholdText, ...]:
     throughput: list[str] = []
-    # no step below the top of the stairs could reach it, so that it would say nothing about the breaking point
-    if target_rps is not None and not profile.seeks_break:
-        throughput = throughput_thresholds(target_rps, peak=draft.load == "closed", duration_s=draft.duration_s)
+    # the steps of a search cannot owe one and the same throughput; the steps of stairs owe their share of it
+    if target_rps is not None and not profile.search:
+        peak = draft.load == "closed" and not profile.seeks_break
+        throughput = throughput_thresholds(target_rps, peak, draft.duration_s)
     texts = merged(default_thresholds(mix, settings.compliance_min, throughput), settings.thresholds)
     return as_breaking(texts) if profile.seeks_break else texts
 

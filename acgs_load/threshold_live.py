@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
-from acgs_load.measures import Slice, measure
+from acgs_load.measures import MEASURES, Slice, measure
+from acgs_load.plan import Plan
 from acgs_load.samples import Window
 from acgs_load.threshold_judge import Row, scope
 from acgs_load.threshold_terms import Threshold
@@ -15,21 +17,29 @@ SETTLE_S = 4.0
 """Workers report every three seconds: a second is judged once every report of it has had time to arrive."""
 
 
-class LiveJudge:
-    """Says when a threshold with ``abort`` is breached. Reads each second once, so older ones may be forgotten."""
+BREAK_WINDOW_S, BREAK_COUNT = 10, 3
+"""``stress`` ends early once a threshold is broken for three windows running."""
 
-    def __init__(self, thresholds: Iterable[Threshold], settle_s: float = SETTLE_S) -> None:
+
+class LiveJudge:
+    """Says when a threshold ends the run: one with ``abort``, and in ``stress`` each that says where the target broke.
+
+    Reads each second once, so older ones may be forgotten. ``settle_s`` is how late windows may still arrive.
+    """
+
+    def __init__(self, thresholds: Iterable[Threshold], plan: Plan, settle_s: float = SETTLE_S) -> None:
         self._settle_s = settle_s
         self._watches = [
             _RowWatch(threshold) if threshold.over_s else _SumWatch(threshold)
-            for threshold in thresholds
+            for threshold in (_watched(threshold, plan) for threshold in thresholds)
             if threshold.abort and not threshold.relative
         ]
 
     def breached(self, timeline: Timeline, elapsed_s: float) -> Threshold | None:
         """The first threshold whose breach ends the run now, ``elapsed_s`` after the start; None where none does.
 
-        ``timeline.phases`` must say which phases hold, as planned or as they go.
+        Where it is ``breaking``, the run has found what it looked for. ``timeline.phases`` must say which phases hold,
+        as planned or as they go.
         """
         horizon = math.floor(timeline.started_epoch_s + elapsed_s - self._settle_s)
         for watch in self._watches:
@@ -44,6 +54,19 @@ class LiveJudge:
         widest_s = max((watch.threshold.over_s or 0 for watch in self._watches), default=0)
         reach_s = self._settle_s + max(PEAK_WINDOW_S, widest_s) + 1
         return math.floor(timeline.started_epoch_s + elapsed_s - reach_s)
+
+
+def _watched(threshold: Threshold, plan: Plan) -> Threshold:
+    """The threshold as it is watched. In ``stress`` latency, errors and throttling are, window by window, all of them.
+
+    Throughput is not: users who wait send nothing, so that what it would tell, latency tells.
+    """
+    told_live = MEASURES[threshold.measure].read is not None and not threshold.measure.startswith("throughput")
+    if plan.test_type != "stress" or not threshold.breaking or threshold.over_s or threshold.abort or not told_live:
+        return threshold
+    shortest_s = min((stage.duration_s for stage in plan.stages if stage.hold), default=0.0)
+    width_s = max(1, min(BREAK_WINDOW_S, int(shortest_s / BREAK_COUNT)))
+    return replace(threshold, over_s=width_s, count=BREAK_COUNT, abort=True)
 
 
 class _RowWatch:
