@@ -58,9 +58,12 @@ class Timeline:
         self._by_second: dict[int, dict[WindowKey, Window]] = defaultdict(dict)
         self._cells: dict[WindowKey, _Cell] | None = None
         """By key with second 0; None until a slice needs them."""
+        self._known: dict[tuple[object, ...], Slice] = {}
+        """Slices of the whole run that were asked for before, until a window is added."""
 
     def add(self, key: WindowKey, window: Window) -> None:
         """Add one window; another of the same key is merged into the first. The window is the timeline's from now."""
+        self._known.clear()
         if self._cells is not None:
             self._cells.setdefault(key._replace(second=0), _Cell()).merge(key, window)
         row = self._by_second[key.second]
@@ -72,6 +75,7 @@ class Timeline:
     def forget_before(self, second: int) -> None:
         """Drop windows older than an epoch second, for bounded memory; slices then speak of what is left."""
         self._cells = None
+        self._known.clear()
         for old in [known for known in self._by_second if known < second]:
             del self._by_second[old]
 
@@ -111,8 +115,19 @@ class Timeline:
         """Everything that matches: ``labels`` (operation, scenario, region), phase names, epoch seconds [from, to).
 
         Its length is that of the phases (by the clock, whether or not anything was answered), or of the seconds given.
+        Look at its windows, do not change them: the next who asks may get the same.
         """
         wanted = dict(labels or {})
+        if from_second is not None or to_second is not None:
+            return self._slice(wanted, phases, from_second, to_second)
+        name = (*sorted(wanted.items()), phases)
+        if name not in self._known:
+            self._known[name] = self._slice(wanted, phases, None, None)
+        return self._known[name]
+
+    def _slice(
+        self, wanted: Mapping[str, str], phases: frozenset[str] | None, from_second: int | None, to_second: int | None
+    ) -> Slice:
         if from_second is None and to_second is None:
             cells = [(key, cell) for key, cell in self._summed().items() if _matches(key, wanted, phases)]
         else:
