@@ -57,6 +57,11 @@ class Schedule:
         """When the next arrival is due; None when there is none left as the curve now stands."""
         return self.curve.due_s(self._count)
 
+    def skip_to(self, elapsed_s: float) -> None:
+        """Leave out what was due before ``elapsed_s``: somebody else has played it, or nobody."""
+        while (due_s := self.peek_s()) is not None and due_s < elapsed_s:
+            self.advance()
+
     def advance(self) -> None:
         """The next arrival has been taken."""
         self._count += self._workers if self._poisson is None else self._poisson.expovariate(1.0) * self._workers
@@ -114,6 +119,9 @@ class OpenArrivals:
     def change(self, from_s: float, rate: float) -> None:
         """From ``from_s`` (since the start) on, ``rate`` arrivals per second over all workers, until changed again."""
         self._schedule.curve.append(from_s, float("inf"), rate, rate)
+        elapsed_s = time.perf_counter() - self._started_s
+        if elapsed_s - from_s > self._patience_s / 30:
+            self._schedule.skip_to(elapsed_s)
         self._changed.set()
 
     def close(self) -> None:

@@ -46,6 +46,9 @@ class Course:
     hurry: bool = False
     abort: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
+    rate_told: dict[str, Any] | None = None
+    """What workers were told last about the arrival rate."""
+    users_now: int = 0
     users_reached: int = 0
     without_token: int | None = None
     errors: list[str] = field(default_factory=list)
@@ -53,6 +56,8 @@ class Course:
     """What runs beside the conductor as long as the load lasts."""
     listeners: list[Callable[[WindowKey, Window], None]] = field(default_factory=list)
     """Who sees every window once it has settled."""
+    arriving: list[Callable[[WindowKey, Window], None]] = field(default_factory=list)
+    """Who sees every window as it arrives."""
 
     @property
     def elapsed_s(self) -> float:
@@ -68,7 +73,11 @@ class Course:
 
     def take_report(self, member: Member, report: dict[str, Any]) -> None:
         """Merge what a worker reported."""
-        member.received += self.telemetry.windows(report.pop("windows"))
+        rows = report.pop("windows")
+        member.received += self.telemetry.windows(rows)
+        for listener in self.arriving:
+            for *labels, wire in rows:
+                listener(WindowKey(*labels), Window.from_wire(wire))
         self.telemetry.examples(report.pop("examples"))
         self.telemetry.health(report.pop("health"))
         self.errors += [f"{error} [worker {member.index}]" for error in report.pop("errors")]
@@ -83,8 +92,9 @@ class Course:
 
     def count_users(self, users: int) -> None:
         """Note how many users there are, and, once the ramp is over, how many of them have no token."""
+        self.users_now = users
         self.users_reached = max(self.users_reached, users)
-        ramp_s = self.plan.stages[0].duration_s if len(self.plan.stages) > 1 else 0.0
+        ramp_s = ramp_end_s(self.plan)
         due_s = min(ramp_s + WITHOUT_TOKEN_AFTER_S, (ramp_s + self.plan.duration_s) / 2)
         if self.without_token is None and self.elapsed_s >= due_s:
             self.without_token = max(0, self.crew.total("users") - self.crew.total("logged_in"))
@@ -117,6 +127,18 @@ class Course:
             "versions": versions(),
             "machine": machine(),
         }
+
+
+def ramp_end_s(plan: Plan) -> float:
+    """When all users of the plan are to be there for the first time, in seconds since the start."""
+    begin_s = 0.0
+    for stage in plan.stages:
+        if stage.users_from >= plan.users_max:
+            return begin_s
+        begin_s += stage.duration_s
+        if stage.users_to >= plan.users_max:
+            return begin_s
+    return begin_s
 
 
 def versions() -> dict[str, str]:

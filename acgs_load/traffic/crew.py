@@ -23,6 +23,8 @@ class Member:
     """Samples in the windows that arrived."""
     final: bool = False
     """It said that it had reported everything."""
+    slot: int | None = None
+    """Which part of an open load's arrivals it plays; None: none."""
     gone: bool = False
     """It is not there any more, or left before the end."""
 
@@ -63,7 +65,7 @@ class Crew:
 
     def join(self, client: str) -> Member:
         """Take a worker in."""
-        member = self._members[client] = Member(client, len(self._members))
+        member = self._members[client] = Member(client, len(self._members), slot=len(self._members))
         return member
 
     def get(self, client: str) -> Member | None:

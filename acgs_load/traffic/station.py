@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import socket
+import time
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -30,6 +31,8 @@ from acgs_load.traffic.vitals import Vitals
 
 ERRORS_MAX = 20
 """Texts of our own exceptions that are kept; all are counted."""
+LATE_S = 1.0
+"""A worker that begins this late does not make up for the arrivals it missed."""
 PINGS = 8
 PING_AGAIN_S = 10.0
 
@@ -58,6 +61,8 @@ class Station:
         self._feed: LocustFeed | None = None
         self._vitals: Vitals | None = None
         self._greenlets: list[Any] = []
+        self._slot: int | None = 0
+        self._slots = 1
         self._ending = False
         self._ended = True
 
@@ -73,6 +78,7 @@ class Station:
         if kind == PONG:
             self.skew.trip(data["sent_s"], data["stamped_s"], self.clock.now_s())
         elif kind == PLAN:
+            self._slot, self._slots = data["slot"], data["slots"]
             self.take_plan(Plan.from_json(data["plan"]), data["index"], data["workers"], data["stamped_s"])
         elif kind == START:
             self.start(data["started_s"])
@@ -117,8 +123,8 @@ class Station:
 
     def change_rate(self, from_s: float, rate: float, phase: str) -> None:
         """Capacity search: the next step."""
-        self.phases.enter(from_s, phase, hold=True)
-        if isinstance(self.arrivals, OpenArrivals):
+        self.phases.enter(from_s, phase, hold=rate > 0)
+        if isinstance(self.arrivals, OpenArrivals) and self._slot is not None:
             self.arrivals.change(from_s, rate)
 
     def end(self, elapsed_s: float, hurry: bool) -> None:
@@ -210,9 +216,14 @@ class Station:
             self.arrivals = ClosedArrivals()
             return
         self.think_time_s = None
-        curve = RateCurve.of(plan) if plan.load == "open" else RateCurve()
-        poisson = Random(f"{plan.seed}-arrivals-{self._index}") if plan.arrivals == "poisson" else None
-        self.arrivals = OpenArrivals(plan, Schedule(curve, self._index, self._workers, poisson), started_s)
+        mine = plan.load == "open" and self._slot is not None
+        curve = RateCurve.of(plan) if mine else RateCurve()
+        slot = self._slot if self._slot is not None else 0
+        poisson = Random(f"{plan.seed}-arrivals-{slot}") if plan.arrivals == "poisson" else None
+        schedule = Schedule(curve, slot, self._slots, poisson)
+        if (late_s := time.perf_counter() - started_s) > LATE_S:
+            schedule.skip_to(late_s)
+        self.arrivals = OpenArrivals(plan, schedule, started_s)
         self._spawn(self.arrivals.play)
 
     def _load(self) -> tuple[int, int, int]:
