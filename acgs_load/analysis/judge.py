@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from acgs_load.analysis import groups, troubles
@@ -34,8 +35,7 @@ def analyse(
     writes or a threshold cannot be read, and NothingMeasuredError where no request was counted.
     """
     report = report_of(load_run(folder), thresholds=thresholds, baseline=baseline)
-    write_report(report, folder.path)
-    return report
+    return replace(report, written=str(write_report(report, folder.path)))
 
 
 def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, baseline: str | None = None) -> Report:
@@ -67,7 +67,6 @@ def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, ba
         run={"versions": dict(run.record.versions), "machine": dict(run.record.machine)},
         warnings=tuple(warnings_of(run, trends)),
         notes=tuple(notes_of(run, measures)),
-        folder=str(run.folder.path),
     )
 
 

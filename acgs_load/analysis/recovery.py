@@ -74,10 +74,11 @@ def _stages_of(plan: Plan) -> tuple[str, str, str] | None:
     if plan.test_type != "spike":
         return None
     level = _rate_level if plan.load == "open" else _user_level
-    falling = next((place for place, stage in enumerate(plan.stages) if level(stage)[1] < level(stage)[0]), None)
-    if not falling:
+    falling = next((place for place, stage in enumerate(plan.stages) if level(stage)[1] < level(stage)[0]), 0)
+    calm = next((stage for stage in plan.stages[:falling] if level(stage)[0] == level(stage)[1] > 0), None)
+    if calm is None:
         return None
-    return plan.stages[0].name, plan.stages[falling - 1].name, plan.stages[falling].name
+    return calm.name, plan.stages[falling - 1].name, plan.stages[falling].name
 
 
 def _user_level(stage: Stage) -> tuple[float, float]:

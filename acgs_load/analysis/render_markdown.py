@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
-from acgs_load.analysis.wording import STATES, at_text, margin_text, shortened, value_text
+from acgs_load.analysis.wording import STATES, first_text, margin_text, shortened, value_text
 
 LINES_MAX = 59
 REASONS_MAX = 6
@@ -74,7 +74,7 @@ def _troubles(report: Report) -> Iterator[str]:
     yield "**Found wrong**"
     for row in rows[:TROUBLES_MAX]:
         example = f": {_code(shortened(row.examples[0], 160))}" if row.examples else ""
-        yield f"- {row.count:,} × {row.kind} in {_escaped(row.operation)}, first at {at_text(row.first_s)}{example}"
+        yield f"- {row.count:,} × {row.kind} in {_escaped(row.operation)}{first_text(row.first_s)}{example}"
     if len(rows) > TROUBLES_MAX:
         yield f"- … and {len(rows) - TROUBLES_MAX} more kinds"
 

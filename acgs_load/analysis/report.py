@@ -81,5 +81,5 @@ class Report:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """How to read the figures: closed load, what is missing, what was left out."""
-    folder: str | None = None
-    """Where the report's files are; None where none were written."""
+    written: str | None = None
+    """The file that a person opens next; None while none was written."""

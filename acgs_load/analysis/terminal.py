@@ -14,7 +14,7 @@ from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.troubles import Trouble
-from acgs_load.analysis.wording import STATES, at_text, margin_text, shortened, value_text
+from acgs_load.analysis.wording import STATES, first_text, margin_text, shortened, value_text
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
 STATE_COLOURS = {"pass": "green", "fail": "red", "not_measured": "yellow"}
@@ -35,9 +35,8 @@ def print_report(report: Report, console: Console) -> None:
     _print_troubles(console, [*report.violations, *report.errors])
     _print_list(console, report.warnings, 6, "warning", "yellow")
     _print_list(console, report.notes, 4, "note", "dim")
-    if report.folder is not None:
-        path = f"{report.folder}/report.html"
-        console.print(Text.assemble(("report ", "bold"), path), soft_wrap=True, highlight=False)
+    if report.written is not None:
+        console.print(Text.assemble(("report ", "bold"), report.written), soft_wrap=True, highlight=False)
 
 
 def _headline(report: Report) -> Text:
@@ -78,7 +77,7 @@ def _print_list(console: Console, texts: Iterable[str], most: int, head: str, st
 
 def _print_troubles(console: Console, rows: list[Trouble]) -> None:
     for row in rows[:TROUBLES_MAX]:
-        said = f"{row.count:,} × {row.kind} in {row.operation}, first at {at_text(row.first_s)}"
+        said = f"{row.count:,} × {row.kind} in {row.operation}{first_text(row.first_s)}"
         console.print(Text.assemble(("wrong ", "red"), said), highlight=False)
         if row.examples:
             console.print(Text(f"      {shortened(row.examples[0], EXAMPLE_MAX)}", style="dim"), highlight=False)

@@ -19,8 +19,8 @@ class Trouble:
     kind: str
     operation: str
     count: int
-    first_s: float
-    """Second of the run in which it was first seen."""
+    first_s: float | None
+    """Second of the run in which it was first seen; None where the input does not tell."""
     examples: tuple[str, ...]
 
 

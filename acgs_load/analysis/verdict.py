@@ -10,23 +10,10 @@ from acgs_load.analysis.load import Run
 from acgs_load.analysis.report import Status, Verdict
 from acgs_load.analysis.trust import distrust, tokenless
 from acgs_load.analysis.wording import at_text, value_text
-from acgs_load.contract import PROOF_OPERATIONS
 from acgs_load.errors import ExitCode
-from acgs_load.measures import MEASURES, Measure
+from acgs_load.measures import JUDGED_OPERATIONS, MEASURES, Measure
 from acgs_load.threshold_judge import Baseline, Finding, judge
 from acgs_load.thresholds import Threshold
-
-NEEDS: Mapping[str, frozenset[str]] = {
-    "isolation_integrity": frozenset({"cross_tenant_access_attempt"}),
-    "chain_integrity": frozenset({"audit_create", "audit_verify", "chain_verify"}),
-    "proof_correctness": PROOF_OPERATIONS,
-    "proofs_unknown_ratio": PROOF_OPERATIONS,
-    "decision_correctness": frozenset({"governance_decision"}),
-    "signature_correctness": frozenset({"crypto_validate", "audit_create"}),
-    "durability": frozenset({"policy_create", "policy_get", "policy_update", "tenant_config_update", "audit_verify"}),
-    "read_consistency": frozenset({"policy_get", "tenant_config_update"}),
-}
-"""Operations without which a measure has nothing to say: a run that sent none of them cannot owe it."""
 
 
 def findings(
@@ -48,7 +35,7 @@ def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
         note = "says where it broke"
     elif unowed:
         note = "not demanded" if not threshold.required else "none of its operations was sent"
-    elif found.state == "not_measured" and threshold.measure in NEEDS:
+    elif found.state == "not_measured" and threshold.measure in JUDGED_OPERATIONS:
         note = "its operations were sent, and not one was answered in a way that could be judged"
     return Judged(
         threshold.expression,
@@ -71,7 +58,7 @@ def _owed(threshold: Threshold, sent: frozenset[str]) -> bool:
     """Whether a missing value fails the run: the user asked for it, or its operations were sent."""
     if not threshold.required:
         return False
-    needed = NEEDS.get(threshold.measure)
+    needed = JUDGED_OPERATIONS.get(threshold.measure)
     return threshold.source != "default" or needed is None or not needed.isdisjoint(sent)
 
 

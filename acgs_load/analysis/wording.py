@@ -53,13 +53,20 @@ def labels_text(labels: Mapping[str, str]) -> str:
     return f"{{{inner}}}" if inner else ""
 
 
-def at_text(second: float) -> str:
-    """When in the run: ``12 s``, ``3:05``, ``1:02:05``."""
+def at_text(second: float | None) -> str:
+    """When in the run, or how long: ``12 s``, ``3:05``, ``1:02:05``; a dash where nobody knows."""
+    if second is None:
+        return "–"
     whole = int(second)
     if whole < 120:
         return f"{whole} s"
     hours, minutes, seconds = whole // 3600, whole % 3600 // 60, whole % 60
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def first_text(second: float | None) -> str:
+    """``, first at 12 s``, or nothing where nobody knows."""
+    return "" if second is None else f", first at {at_text(second)}"
 
 
 def shortened(text: str, limit: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from acgs_load.analysis.png import to_png
@@ -38,6 +39,7 @@ def write_report(report: Report, folder: Path, *, json_only: bool = False) -> Pa
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # processes of two containers may share a folder and a pid
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     temporary.write_bytes(content)
     temporary.replace(path)

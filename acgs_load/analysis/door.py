@@ -1,0 +1,125 @@
+"""The command line of ``performance_analyzer.py``: a finished run or Locust's CSV files in, a verdict out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from acgs_load import __version__
+from acgs_load.analysis.csv_report import report_of_csv
+from acgs_load.analysis.judge import report_of
+from acgs_load.analysis.load import Run, load_run
+from acgs_load.analysis.locust_csv import find_prefix, read_locust_csv
+from acgs_load.analysis.report import Report
+from acgs_load.analysis.terminal import print_report
+from acgs_load.analysis.watch import watch
+from acgs_load.analysis.write import write_report
+from acgs_load.errors import ExitCode, LoadTestError, UsageError
+from acgs_load.plan import ThresholdText
+from acgs_load.profile_acceptance import as_breaking
+from acgs_load.run_folder import RunFolder
+from acgs_load.thresholds import check, read
+
+_PROGRAM = "performance_analyzer.py"
+_DESCRIPTION = """Judges a finished run: writes report.html, report.md, report.json, junit.xml and charts, prints the
+verdict, and ends with its exit code: 0 passed, 1 a threshold failed, 2 wrong usage, 4 results not trustworthy,
+5 nothing measured, 130 the run was interrupted."""
+WIDTH_MIN = 80
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError, so that every mistake is told in one line."""
+        raise UsageError(f"{message}; see {_PROGRAM} --help")
+
+
+def run_analyzer(argv: Sequence[str] | None = None) -> int:
+    """The exit code: the verdict's, or that of what went wrong, which is told in one line."""
+    try:
+        options = _parser().parse_args(argv)
+        console = _console()
+        if options.watch is not None:
+            return watch(_watched(options), console)
+        return _analyse(options, console)
+    except LoadTestError as error:
+        print(f"{_PROGRAM}: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=_PROGRAM, description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("path", nargs="?", metavar="PATH", help="run folder, or Locust's --csv prefix, folder or file")
+    parser.add_argument(
+        "--threshold",
+        action="append",
+        default=[],
+        metavar="EXPRESSION",
+        help="demand this too, e.g. 'latency_p95_ms <= 500'; replaces the run's own on the same subject; repeatable",
+    )
+    parser.add_argument("--baseline", metavar="FOLDER", help="run folder to compare with")
+    parser.add_argument("--output", metavar="DIR", help="where to write the report; beside the input when absent")
+    parser.add_argument("--json-only", action="store_true", help="write report.json alone")
+    parser.add_argument(
+        "--watch", metavar="DIR", help="analyse every finished run under DIR, and new ones, until ended"
+    )
+    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
+    return parser
+
+
+def _console() -> Console:
+    """Without a terminal, 120 columns, so that a log's lines are not cut where nobody sees."""
+    console = Console(highlight=False)
+    return console if console.is_terminal and console.width >= WIDTH_MIN else Console(highlight=False, width=120)
+
+
+def _watched(options: argparse.Namespace) -> Path:
+    if options.path or options.threshold or options.baseline or options.output or options.json_only:
+        raise UsageError("--watch stands alone: every run is judged by its own plan")
+    folder = Path(options.watch)
+    if not folder.is_dir():
+        raise UsageError(f"--watch {folder}: no such folder")
+    return folder
+
+
+def _analyse(options: argparse.Namespace, console: Console) -> int:
+    if options.path is None:
+        raise UsageError("name a run folder or Locust's CSV files, or --watch DIR; see --help")
+    path = Path(options.path)
+    given = tuple(ThresholdText(expression, "flag") for expression in options.threshold)
+    report, home = _report(path, given, options.baseline)
+    home = Path(options.output) if options.output else home
+    written = write_report(report, home, json_only=options.json_only)
+    print_report(replace(report, written=str(written)), console)
+    return int(report.verdict.exit_code)
+
+
+def _report(path: Path, given: tuple[ThresholdText, ...], baseline: str | None) -> tuple[Report, Path]:
+    """The report, and the folder it belongs in."""
+    if path.is_dir() and ((path / "plan.json").exists() or (path / "windows.jsonl").exists()):
+        run = load_run(RunFolder(path.absolute()))
+        return report_of(run, thresholds=rejudged(run, given, baseline), baseline=baseline), path
+    if baseline is not None:
+        raise UsageError("--baseline needs a run folder; Locust's CSV files hold no distributions to compare")
+    prefix = find_prefix(path)
+    return report_of_csv(read_locust_csv(prefix), given), prefix.parent
+
+
+def rejudged(run: Run, given: Sequence[ThresholdText], baseline: str | None) -> tuple[ThresholdText, ...]:
+    """The run's own thresholds and the given ones, which replace those on the same subject.
+
+    Raises UsageError where one cannot be read or does not fit the run.
+    """
+    plan = replace(run.plan, baseline=baseline or run.plan.baseline)
+    fresh = as_breaking(given) if any(text.breaking for text in plan.thresholds) else tuple(given)
+    for text in fresh:
+        check(read(text), plan)
+    subjects = {read(text).subject for text in fresh}
+    return (*(text for text in plan.thresholds if read(text).subject not in subjects), *fresh)
