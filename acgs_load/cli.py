@@ -108,7 +108,12 @@ def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:
     settings = resolve(flags, environ)
     name = settings.test_name or settings.test_type
     folder = Path(settings.output, name, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
-    return plan_for(settings, str(folder), len(os.sched_getaffinity(0)))
+    return plan_for(settings, str(folder), _cpus())
+
+
+def _cpus() -> int:
+    """CPUs that this process may use; not every platform tells them apart from those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -157,7 +157,7 @@ def _route(name: Any, route: Any) -> str:
     if name not in OPERATIONS:
         raise ValueError(f"{name} is no operation{nearest(str(name), list(OPERATIONS))}")
     operation = OPERATIONS[name]
-    words = route.split(" ") if isinstance(route, str) else []
+    words = route.split(" ") if isinstance(route, str) else ["", ""]
     method, path = (operation.method, words[0]) if len(words) == 1 else (words[0], words[-1])
     if len(words) not in {1, 2} or method not in _METHODS or not path.startswith("/") or not path.isprintable():
         raise ValueError(f"{name} must be a path such as {operation.method} {operation.path}, not {route!r}")

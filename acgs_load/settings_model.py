@@ -42,11 +42,12 @@ ConfigFile: type[BaseModel] = create_model(
 """What a configuration file may hold."""
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> str:
     """The JSON Schema of the configuration file, as published in ``schemas/config.schema.json``."""
     schema = ConfigFile.model_json_schema()
     schema["properties"] = {"$schema": {"type": "string"}, **schema["properties"]}
-    return {"$schema": SCHEMA_ID, **schema, "title": "Configuration file of the ACGS load-testing suite"}
+    schema = {"$schema": SCHEMA_ID, **schema, "title": "Configuration file of the ACGS load-testing suite"}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def resolved(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -95,8 +96,9 @@ def _from_text(kind: str, text: str) -> Any:
     """The number or switch that a flag or variable spells; what spells none stays text and is refused later."""
     if kind == "switch":
         return _SWITCHES.get(text.lower(), text)
-    if kind in {"users", "workers", "port", "seed"}:
-        return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
+    numbers = {"users", "workers", "port", "seed", "positive", "ratio"}
+    if kind in numbers and re.fullmatch(r"[0-9]{1,18}", text):
+        return int(text)
     if kind in {"positive", "ratio"}:
         return float(text) if re.fullmatch(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]{1,3})?", text) else text
     return text
@@ -156,7 +158,8 @@ def _legal(key: str, loc: tuple[int | str, ...], row: type[BaseModel] | None) ->
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    in_json = isinstance(value, bool | int | float | list | dict | None)
+    text = json.dumps(value, ensure_ascii=False, default=str) if in_json else str(value)
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
 
@@ -173,3 +176,7 @@ def _with_tenants(settings: Settings) -> Settings:
     if strange:
         raise UsageError(f"{settings.said('ACCOUNTS')}: tenant_id {strange[0]} is not among TENANTS; add it there")
     return settings
+
+
+if __name__ == "__main__":
+    print(json_schema(), end="")
