@@ -19,6 +19,8 @@ from acgs_load.fleet.ports import free_port
 pytestmark = pytest.mark.slow
 
 SHORT = ("--users", "40", "--duration", "10s", "--spawn-rate", "40", "--workers", "1")
+BRISK = ("--rate", "100", "--users", "10", "--duration", "10s", "--workers", "1")
+"""Open load: few users who each do much, so that rare sequences (read after an update) happen within seconds."""
 DEFAULT_SHARES = {scenario: percent / 100 for scenario, percent in DEFAULT_MIX.items()}
 
 
@@ -103,7 +105,7 @@ def run_against(fault, output):
     """A short run against a gateway with one defect; once more if the machine was too busy to trust the first."""
     for attempt in ("first", "second"):
         with running.gateway("--fault", fault) as url:
-            ended = running.run(output / attempt, "--target", url, *SHORT, "--threshold", "throughput_rps >= 1")
+            ended = running.run(output / attempt, "--target", url, *BRISK, "--threshold", "throughput_rps >= 1")
         if ended.code != ExitCode.INVALID:
             break
     return ended
