@@ -17,7 +17,7 @@ from acgs_load.traffic.fields import Json
 _HASH_HEADER = HASH_HEADER.lower()
 _SCORE_HEADER = SCORE_HEADER.lower()
 _COMPLIANT_HEADER = COMPLIANT_HEADER.lower()
-_SCORE = re.compile(r"\d+(\.\d*)?([eE][-+]?\d+)?|\.\d+")
+_SCORE = re.compile(r"[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?|\.[0-9]+")
 _ORDER = {violation: position for position, violation in enumerate(Violation)}
 
 

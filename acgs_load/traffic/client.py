@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ from acgs_load.traffic.routes import Route
 from acgs_load.traffic.seams import Arrivals, Recorder
 
 _EXAMPLE_CHARACTERS = 300
+_SECRET_CHARACTERS = 12
+"""The beginning of a secret that gives it away; findings show values cut short."""
 _NO_VIOLATIONS: tuple[Violation, ...] = ()
 
 
@@ -224,10 +227,10 @@ class Client:
             self._recorder.example(violation, operation, self._safe(text))
 
     def _safe(self, text: str) -> str:
-        """One line without the secrets that a target may echo."""
-        for secret in (self.token, self.terms.secrets.password, self.terms.secrets.token):
+        """One line without the secrets that a target may echo, whole or cut off."""
+        for secret in (self.token, self.terms.secrets.password):
             if secret:
-                text = text.replace(secret, "[secret]")
+                text = re.sub(re.escape(secret[:_SECRET_CHARACTERS]) + r"\S*", "[secret]", text)
         return " ".join(text.split())[:_EXAMPLE_CHARACTERS]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from acgs_load.traffic.smtlib import Term, Value, compile_term, parse_expressions
 
-_REAL = re.compile(r"(-?(?:0|[1-9]\d*))(?:/([1-9]\d*))?")
+_REAL = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?")
 
 
 class Assertions:
