@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from acgs_load import __version__
+import acgs_load
 from acgs_load.analysis.csv_report import report_of_csv
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.load import Run, load_run
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--watch", metavar="DIR", help="analyse every finished run under DIR, and new ones, until ended"
     )
-    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
+    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {acgs_load.__version__}")
     return parser
 
 
