@@ -10,6 +10,7 @@ import gevent
 from gevent import GreenletExit
 from locust import User
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from acgs_load.contract import DEFAULT_MIX, Scenario
@@ -65,6 +66,7 @@ class AcgsUser(User):
         super().__init__(environment)
         self.number, self.visit = self.station.new_visit(self.pause)
         self._iteration = 0
+        self._leaving = False
 
     def on_start(self) -> None:
         """Log in, then pause for part of a think time, so that users spawned together do not stay in step."""
@@ -75,6 +77,15 @@ class AcgsUser(User):
     def on_stop(self) -> None:
         """Let go of the connection."""
         self.visit.close()
+
+    def stop(self, force: bool = False) -> Any:
+        """Leave: at once when pausing, else after the iteration. Gives True if it was at once.
+
+        The end of a pause may be queued in the loop before the kill is: whoever wakes up then must send nothing more,
+        or the kill would hit it in the middle of a request that nobody records.
+        """
+        self._leaving = True
+        return super().stop(force)
 
     def wait_time(self) -> float:
         """Seconds until the next iteration."""
@@ -89,10 +100,14 @@ class AcgsUser(User):
             raise GreenletExit
         self._state = LOCUST_STATE_WAITING
         gevent.sleep(seconds)
+        if self._leaving:
+            raise GreenletExit
         self._state = LOCUST_STATE_RUNNING
 
     def iterate(self, scenario: Scenario) -> None:
         """One iteration; what comes after it is dealt first, so that a failure does not end the dealing."""
+        if self._leaving:
+            raise StopUser
         self._iteration += 1
         self._deal()
         self.visit.prepare()
