@@ -116,7 +116,7 @@ class _SumWatch:
             part = timeline.slice(labels, phases, second, second + 1)
             self._seconds += part.seconds
             self._add(part.by_operation.items(), second + 1)
-            if second + 1 - PEAK_WINDOW_S >= start:
+            if self.threshold.measure == "throughput_peak_rps" and second + 1 - PEAK_WINDOW_S >= start:
                 peak = timeline.slice(labels, phases, second + 1 - PEAK_WINDOW_S, second + 1).peak_rps
                 self._peak_rps = max(self._peak_rps or 0.0, peak or 0.0)
             self._read_to = second + 1
