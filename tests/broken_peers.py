@@ -9,14 +9,14 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from gevent import monkey
 
 _socket_class = monkey.get_original("socket", "socket")
 _start_thread = monkey.get_original("_thread", "start_new_thread")
-_sleep = monkey.get_original("time", "sleep")
+real_sleep = monkey.get_original("time", "sleep")
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _CLIENT_WAITS_S = 20
@@ -39,27 +39,27 @@ class Line:
     def __init__(self, sock: Any, heard: list[Request]) -> None:
         self._socket = sock
         self._heard = heard
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def hear(self) -> Request:
         """The next whole request. Raises OSError when the client has gone."""
         while b"\r\n\r\n" not in self._buffer:
             self._more()
-        head, _, rest = self._buffer.partition(b"\r\n\r\n")
+        head = bytes(self._buffer[: self._buffer.index(b"\r\n\r\n")])
+        del self._buffer[: len(head) + 4]
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
         size_bytes = int(fields.get(b"content-length", 0))
-        while len(rest) < size_bytes:
+        while len(self._buffer) < size_bytes:
             self._more()
-            rest = self._buffer.partition(b"\r\n\r\n")[2]
-        self._buffer = rest[size_bytes:]
-        self._heard.append(Request(head, rest[:size_bytes]))
+        self._heard.append(Request(head, bytes(self._buffer[:size_bytes])))
+        del self._buffer[:size_bytes]
         return self._heard[-1]
 
     def say(self, *pieces: bytes, pause_s: float = 0.0) -> None:
         """Send the pieces, each on its own, with a pause after each."""
         for piece in pieces:
             self._socket.sendall(piece)
-            _sleep(pause_s)
+            real_sleep(pause_s)
 
     def hold(self) -> None:
         """Say nothing more until the client closes."""
@@ -70,6 +70,10 @@ class Line:
         """End what this side says; the other may go on."""
         self._socket.shutdown(socket.SHUT_WR)
 
+    def end_tls(self) -> None:
+        """Say that nothing more comes (close_notify), and leave the connection open until the client closes."""
+        self._socket.unwrap()
+
     def reset(self) -> None:
         """Close with a reset instead of an end."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -77,7 +81,7 @@ class Line:
 
     def sleep(self, pause_s: float) -> None:
         """Do nothing for a while."""
-        _sleep(pause_s)
+        real_sleep(pause_s)
 
     def _more(self) -> None:
         piece = self._socket.recv(65536)
@@ -216,3 +220,17 @@ def server_context(certificate_file: str) -> ssl.SSLContext:
     context: ssl.SSLContext = monkey.get_original("ssl", "SSLContext")(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_file)
     return context
+
+
+@contextlib.contextmanager
+def full_listener() -> Iterator[str]:
+    """A listener that lets nobody in: its queue is full."""
+    with _socket_class() as listener, contextlib.ExitStack() as crowd:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            sock = crowd.enter_context(_socket_class())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        real_sleep(0.05)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

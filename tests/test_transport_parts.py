@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import itertools
 import math
 import socket
@@ -10,7 +12,8 @@ from types import SimpleNamespace
 
 import gevent
 import pytest
-from broken_peers import Peer, answers
+from broken_peers import Peer, answers, full_listener
+from gevent import monkey
 from hypothesis import given
 from hypothesis import strategies as st
 from test_transport import head, transport
@@ -19,7 +22,10 @@ from acgs_load.errors import UsageError
 from acgs_load.traffic import answer as answer_module
 from acgs_load.traffic import deadlines, resolution
 from acgs_load.traffic.answer import Answer
+from acgs_load.traffic.connection import Connection
+from acgs_load.traffic.content_coding import decoded
 from acgs_load.traffic.deadlines import TICK_S, DeadlineWheel
+from acgs_load.traffic.faults import BODY_TOO_BIG, UNANSWERED
 from acgs_load.traffic.resolution import Address, Addresses
 from acgs_load.traffic.target import Target
 
@@ -182,6 +188,54 @@ def test_every_address_is_tried_and_the_one_that_answered_is_first_next_time(mon
     assert [address.place[0] for address in known] == ["127.0.0.1", "127.0.0.3", "127.0.0.2"]
 
 
+def test_a_slow_name_server_counts_into_the_time_out(monkeypatch):
+    """Looking up is a part of connecting."""
+    resolver = Resolver(monkeypatch)
+    monkeypatch.setattr(resolver, "getaddrinfo", lambda *_, **__: gevent.sleep(3))
+    reply = transport("fast", "http://acgs.test", timeout_s=0.1).exchange("GET", "/", b"", None)
+    assert (reply.failure, reply.detail) == ("timeout", "no connection in time")
+    assert reply.done_s - reply.sent_s < 2
+
+
+def test_a_black_hole_does_not_eat_the_time_of_the_other_addresses(monkeypatch):
+    """Each address gets its share of what is left."""
+    with full_listener() as url, Peer(answers) as peer:
+        hole = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        Resolver(monkeypatch, hole, ("127.0.0.1", peer.port))
+        user = transport("fast", "http://acgs.test", timeout_s=1.0)
+        assert user.exchange("GET", "/x", b"", None).body == b"/x "
+        user.close()
+
+
+class Broken:
+    """A socket that takes nothing any more but still has something to read."""
+
+    def __init__(self, sock):
+        self.recv, self.fileno, self.close = sock.recv, sock.fileno, sock.close
+
+    def send(self, _):
+        raise BrokenPipeError(errno.EPIPE, "broken pipe")
+
+
+def test_an_answer_that_came_before_the_pipe_broke_counts():
+    """A gateway that says 413 and hangs up has answered; one that says nothing has not."""
+    hub = gevent.get_hub()
+    for said, status in ((head("Content-Length: 0", status="413 Too Large"), 413), (b"", 0)):
+        near, far = monkey.get_original("socket", "socketpair")()
+        near.setblocking(False)
+        far.sendall(said)
+        far.close()
+        connection = Connection(Broken(near), None, hub, DeadlineWheel(hub.loop))
+        connection.talk(b"POST", False, time.perf_counter() + 5)
+        assert (connection.answer.status, connection.fault) == (status, None if status else UNANSWERED)
+        assert not connection.open
+
+
+def test_a_bomb_stops_at_the_limit():
+    """Not because it is broken, but because it is too much."""
+    assert decoded({"content-encoding": "gzip"}, gzip.compress(bytes(65 * 1024 * 1024), 9)) is BODY_TOO_BIG
+
+
 STREAM = (
     head(status="100 Continue")
     + head("X-Empty:", "X-A: b", "X-A: c", "Transfer-Encoding: chunked")
@@ -218,4 +272,4 @@ def test_a_body_over_the_limit_is_a_fault(monkeypatch):
     assert answer.take(head()) is None
     faults = [answer.take(b"x" * 100) for _ in range(30)]
     assert faults[0] is None
-    assert faults[-1] is answer_module.BODY_TOO_BIG
+    assert faults[-1] is BODY_TOO_BIG

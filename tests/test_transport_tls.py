@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 
+import gevent
 import pytest
 from broken_peers import (
     OK,
@@ -13,6 +14,7 @@ from broken_peers import (
     answers,
     answers_once_then,
     hears_and_closes,
+    real_sleep,
     says,
     says_and_closes,
     server_context,
@@ -189,6 +191,26 @@ def test_a_peer_without_tls_is_a_connection_error(kind, context):
         reply = transport(kind, peer.url.replace("http:", "https:")).exchange("GET", "/", b"", None)
     assert reply.failure is LOST
     assert reply.detail.startswith("tls: ")
+
+
+def test_a_peer_that_ends_tls_is_not_talked_to_again(context):
+    """Fast: close_notify in one read with the answer, TCP left open: the next request takes a new connection."""
+
+    def ends(line: Line) -> None:
+        line.hear()
+        line.sleep(0.1)
+        line.say(OK)
+        line.end_tls()
+        line.hold()
+
+    with Peer(ends, answers, tls=context("right")) as peer:
+        user = transport("fast", peer.url)
+        first = gevent.spawn(lambda: [user.exchange("POST", "/a", b"", b"x"), user.exchange("POST", "/b", b"", b"x")])
+        gevent.sleep(0.05)
+        real_sleep(0.2)  # the loop stands still while answer and end arrive
+        replies = first.get(timeout=5)
+        user.close()
+    assert [reply.body for reply in replies] == [b"ok", b"/b x"]
 
 
 def test_silence_in_the_handshake_runs_into_the_time_out(context):

@@ -181,7 +181,7 @@ class Connection:
     def _unsendable(self, error: OSError) -> None:
         # A peer that closed may have said why before (413, 503): the readable side tells, at once.
         if error.errno not in _PEER_CLOSED:
-            self._fail(connection_fault(error))
+            self._break(error)
         elif self._unsent is None:
             self._unsent = memoryview(b"")
 

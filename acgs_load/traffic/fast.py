@@ -60,11 +60,9 @@ class FastTransport:
 
 
 def _unanswered(connection: Connection) -> bool:
-    """The peer closed before any byte of the answer."""
+    """The peer closed before any byte of the answer (a connection error on an open connection means just that)."""
     fault = connection.fault
-    if fault is None or fault is CLOSED_HERE:
-        return False
-    return fault.outcome is Outcome.CONNECTION_ERROR and connection.received_bytes == 0
+    return fault is not None and fault.outcome is Outcome.CONNECTION_ERROR and fault is not CLOSED_HERE
 
 
 def _reply(connection: Connection, sent_s: float, sent_bytes: int, resent: bool = False) -> Reply:

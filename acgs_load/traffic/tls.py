@@ -90,6 +90,4 @@ class TlsLayer:
             self.ended = True
         except ssl.SSLWantReadError:
             pass  # All that has come is read.
-        except ssl.SSLZeroReturnError:
-            self.ended = True
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
