@@ -1,0 +1,278 @@
+"""Breaking point, capacity, recovery, drift, baseline: found where they were put, not where they were not."""
+
+import pytest
+from run_fixture import RunFixture, plan_of, thresholds
+
+from acgs_load.analysis.drift import mann_kendall_p
+from acgs_load.analysis.judge import report_of
+from acgs_load.analysis.load import load_run
+from acgs_load.analysis.story import findings_text
+from acgs_load.contract import Outcome
+from acgs_load.errors import ExitCode, UsageError
+from acgs_load.plan import Search, Stage, ThresholdText
+
+STEPS = (10, 20, 30)
+
+
+def report(fixture, **options):
+    """The report of what was planted."""
+    return report_of(load_run(fixture.write()), **options)
+
+
+def stairs(path, broken_from=None, min_capacity=None, fault=None):
+    """Three steps of 10 s at 1 request a second and user; p95 is 10 ms, or 3 s from a step on."""
+    stages = []
+    for users in STEPS:
+        stages.append(Stage(f"climb-{users}", 2, users - 10, users))
+        stages.append(Stage(f"step-{users}", 10, users, users, hold=True))
+    texts = (
+        ThresholdText("latency_p95_ms <= 2000", "default", breaking=True),
+        ThresholdText("throughput_rps >= 27", "default", breaking=True),
+        ThresholdText("error_ratio <= 0.01", "default", breaking=True),
+        ThresholdText("read_consistency = 1", "default"),
+    )
+    plan = plan_of(test_type="stress", stages=tuple(stages), users_max=30, thresholds=texts, min_capacity=min_capacity)
+    fixture = RunFixture(path / "run", plan).watched()
+    for second in range(36):
+        users = STEPS[second // 12]
+        slow = broken_from is not None and users >= broken_from
+        fixture.add(second, "policy_get", [3000 if slow else 10] * users)
+    if fault:
+        fixture.add(20, "policy_get", [10], Outcome.FAILED_CHECK, violations=(fault,))
+    return fixture
+
+
+def test_stress_finds_the_step_that_broke(tmp_path):
+    """Last good step, first bad step, the threshold that broke; and the run passes, for that is what it looks for."""
+    found = report(stairs(tmp_path, broken_from=30))
+    point = found.breaking_point
+    assert (point.good.name, point.good.users, point.good.throughput_rps) == ("step-20", 20, 20)
+    assert (point.broke.name, point.broke.users) == ("step-30", 30)
+    assert [text.split(":")[0] for text in point.broke.broke] == ["latency_p95_ms <= 2000"]
+    assert point.capacity_rps == 20
+    assert found.verdict.status == "PASS"
+    assert next(row for row in found.verdict.findings if row.measure == "latency_p95_ms").state == "fail"
+    assert "held 20 users" in findings_text(found)[0]
+    assert "broke at 30 users" in findings_text(found)[0]
+
+
+def test_stress_that_never_breaks(tmp_path):
+    """All steps held: the breaking point lies above. A step owes its share of the throughput, not all of it."""
+    point = report(stairs(tmp_path)).breaking_point
+    assert point.broke is None
+    assert point.good.name == "step-30"
+    assert [step.broke for step in point.steps] == [(), (), ()]
+
+
+def test_stress_that_breaks_at_once(tmp_path):
+    """Not even the first step held: no good step, no capacity."""
+    found = report(stairs(tmp_path, broken_from=10, min_capacity=5))
+    assert found.breaking_point.good is None
+    assert found.breaking_point.capacity_rps is None
+    assert (found.verdict.status, found.verdict.exit_code) == ("FAIL", ExitCode.FAILED)
+    assert "no load was found" in found.verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("least", "status"), [(20, "PASS"), (20.1, "FAIL")])
+def test_min_capacity_decides(tmp_path, least, status):
+    """Below --min-capacity the run fails."""
+    assert report(stairs(tmp_path, broken_from=30, min_capacity=least)).verdict.status == status
+
+
+def test_stress_fails_on_integrity(tmp_path):
+    """Breaking is allowed, lying is not."""
+    found = report(stairs(tmp_path, broken_from=30, fault="stale_read"))
+    assert found.verdict.status == "FAIL"
+    assert [row.measure for row in found.verdict.findings if row.decides and row.state == "fail"] == [
+        "read_consistency"
+    ]
+
+
+def test_capacity_tells_what_the_search_found(tmp_path):
+    """Its steps with what the windows measured in each, and the rate that held."""
+    plan = plan_of(
+        test_type="capacity",
+        load="search",
+        stages=(Stage("search", 30, 50, 50, hold=True),),
+        search=Search(10, 10, 2, 2.0, 0.1),
+        thresholds=thresholds("read_consistency = 1", source="default"),
+        min_capacity=25,
+    )
+    fixture = RunFixture(tmp_path / "run", plan).watched()
+    for second, rate in enumerate([10] * 10 + [20] * 10 + [30] * 10):
+        fixture.add(second, "policy_get", [10 if rate < 30 else 4000] * rate)
+    rows = [(10, 0, True, []), (20, 10, True, []), (30, 20, False, ["latency_p95_ms <= 2000"])]
+    fixture.run["search"] = {
+        "steps": [
+            {"rate": rate, "from_s": at, "to_s": at + 10, "held": held, "broke": broke, "throughput_rps": rate}
+            for rate, at, held, broke in rows
+        ],
+        "held_rps": 20.0,
+        "broke_rps": 30.0,
+    }
+    found = report(fixture)
+    assert found.breaking_point.capacity_rps == 20
+    assert [step.throughput_rps for step in found.breaking_point.steps] == [10, 20, 30]
+    assert found.breaking_point.broke.broke == ("latency_p95_ms <= 2000",)
+    assert found.breaking_point.broke.latency_p95_ms == pytest.approx(4000, rel=0.004)
+    assert found.verdict.status == "FAIL"
+    assert "only 20.0 RPS" in found.verdict.reasons[0]
+
+
+def spike(path, slow_until, load="closed"):
+    """20 s at 5 users, up to 50 within 10 s, 20 s there, back within 10 s, 40 s after; slow until some second."""
+    levels = [("baseline", 20, 5, 5, False), ("rise", 10, 5, 50, False), ("hold", 20, 50, 50, True)]
+    levels += [("fall", 10, 50, 5, False), ("recovery", 40, 5, 5, False)]
+    rates = load == "open"
+    stages = tuple(
+        Stage(
+            name,
+            length,
+            50 if rates else low,
+            50 if rates else high,
+            low if rates else None,
+            high if rates else None,
+            hold,
+        )
+        for name, length, low, high, hold in levels
+    )
+    if rates:
+        stages = (Stage("users", 5, 0, 50, 0.0, 0.0), *stages)
+    plan = plan_of(test_type="spike", stages=stages, load=load, rate=50 if rates else None, thresholds=())
+    fixture = RunFixture(path / "run", plan).watched()
+    shift = 5 if rates else 0
+    for second in range(100):
+        fixture.add(second + shift, "policy_get", [500 if 25 <= second < slow_until else 10] * 10)
+    return fixture
+
+
+@pytest.mark.parametrize(
+    ("slow_until", "seconds"), [(50, 0), (55, 5), (61, 15), (70, 20), (86, None), (85, 35), (100, None)]
+)
+def test_recovery_counts_from_the_fall(tmp_path, slow_until, seconds):
+    """The first of three calm windows of 5 s, counted from where the load begins to fall (50 s)."""
+    back = report(spike(tmp_path, slow_until)).recovery
+    assert back.seconds == seconds
+    assert back.fall_s == 50
+    assert back.latency_before_p95_ms == pytest.approx(10, rel=0.004)
+    assert back.latency_spike_p95_ms == pytest.approx(500, rel=0.004)
+    assert back.latency_limit_ms == pytest.approx(17, rel=0.01)
+
+
+def test_recovery_in_open_load(tmp_path):
+    """The shape is read off the rates where users stay the same."""
+    back = report(spike(tmp_path, 55, load="open")).recovery
+    assert (back.seconds, back.fall_s) == (5, 55)
+
+
+def test_errors_delay_recovery(tmp_path):
+    """Quick errors are no recovery."""
+    fixture = spike(tmp_path, 50)
+    for second in range(50, 60):
+        fixture.add(second, "policy_get", [1] * 5, Outcome.HTTP_ERROR)
+    assert report(fixture).recovery.seconds == 10
+
+
+def test_silence_is_no_recovery(tmp_path):
+    """A target that answers nothing has not come back."""
+    fixture = spike(tmp_path, 50)
+    fixture.windows = {key: window for key, window in fixture.windows.items() if key.phase not in ("fall", "recovery")}
+    assert report(fixture).recovery.seconds is None
+
+
+def test_no_recovery_where_the_spike_was_not_reached(tmp_path):
+    """An interrupted spike, and every other type, has none."""
+    fixture = spike(tmp_path, 50)
+    fixture.run["phases"] = fixture.run["phases"][:3]
+    assert report(fixture).recovery is None
+    assert report(RunFixture(tmp_path / "other").steady()).recovery is None
+
+
+def endurance(path, latency_ms, memory=lambda at: 1e9):
+    """600 s of hold in which latency and memory follow a course."""
+    stages = (Stage("ramp", 5, 0, 20), Stage("hold", 600, 20, 20, hold=True))
+    fixture = RunFixture(path / "run", plan_of(test_type="endurance", stages=stages, thresholds=())).watched()
+    for second in range(605):
+        fixture.add(second, "policy_get", [latency_ms(second)] * 2)
+        fixture.resources.append((fixture.run["started_s"] + second, "metrics", 0.1, 0.1, int(memory(second))))
+    fixture.resources = [(int(second), *rest) for second, *rest in fixture.resources]
+    return fixture
+
+
+def test_drift_is_found_where_it_is(tmp_path):
+    """A latency that doubles and a memory that grows are called; a noisy level is not."""
+    found = report(endurance(tmp_path, lambda at: 10 + at / 60, lambda at: 1e9 + 1e6 * at))
+    latency, errors, memory = found.drift
+    assert (latency.measure, latency.drifting) == ("latency_p95_ms", True)
+    assert latency.slope_per_hour == pytest.approx(60, rel=0.05)
+    assert latency.change == pytest.approx(10, rel=0.05)
+    assert (errors.drifting, errors.p_value) == (False, 1.0)
+    assert memory.drifting
+    assert memory.slope_per_hour == pytest.approx(3.6e9, rel=0.02)
+    assert any("latency_p95_ms drifts" in text for text in found.warnings)
+
+
+def test_noise_and_trifles_are_no_drift(tmp_path):
+    """A level that jumps about has no trend; a rise of 2 % is certain, and too small to matter."""
+    noise = report(endurance(tmp_path, lambda at: 10 + (at * 7919 % 13) / 10)).drift
+    assert not any(trend.drifting for trend in noise)
+    slight = report(endurance(tmp_path, lambda at: 10 + at / 3000)).drift[0]
+    assert slight.p_value < 0.001
+    assert not slight.drifting
+
+
+def test_a_short_run_tells_no_drift(tmp_path):
+    """Fewer than ten windows: not measured."""
+    stages = (Stage("hold", 60, 20, 20, hold=True),)
+    fixture = RunFixture(tmp_path / "run", plan_of(test_type="endurance", stages=stages)).steady()
+    assert {trend.slope_per_hour for trend in report(fixture).drift} == {None}
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0, 0.001),
+        ([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], 0, 0.001),
+        ([5] * 10, 1, 1),
+        ([1, 3, 2, 4, 3, 5, 4, 1, 2, 5], 0.2, 1),
+        ([1, 1, 1, 2, 2, 2, 3, 3, 3, 4], 0, 0.01),
+    ],
+)
+def test_mann_kendall(values, low, high):
+    """Certain for a steady rise or fall, 1 where nothing moves, ties corrected for."""
+    assert low <= mann_kendall_p(values) <= high
+
+
+def test_mann_kendall_by_hand():
+    """n = 4 rising: S = 6, variance 26/3, z = 5/√(26/3) = 1.698, p = 0.0894."""
+    assert mann_kendall_p([1, 2, 3, 4]) == pytest.approx(0.0894, abs=5e-4)
+
+
+def test_a_baseline_is_put_beside(tmp_path):
+    """Ratios of every measure, and thresholds relative to the earlier run."""
+    before = RunFixture(tmp_path / "before").steady(latency_ms=10).write()
+    fixture = RunFixture(tmp_path / "run", plan_of(thresholds=thresholds("latency_p95_ms <= 1.10 * baseline")))
+    found = report(fixture.steady(latency_ms=12), baseline=str(before.path))
+    rows = {row.measure: row for row in found.comparison.rows}
+    assert rows["latency_p95_ms"].ratio == pytest.approx(1.2, rel=0.01)
+    assert rows["throughput_rps"].ratio == 1
+    assert found.verdict.status == "FAIL"
+    assert found.verdict.findings[0].limit == pytest.approx(11, rel=0.01)
+    assert found.comparison.differences == ()
+
+
+def test_unlike_loads_are_said(tmp_path):
+    """A baseline of another load is compared, with the differences named."""
+    before = RunFixture(tmp_path / "before", plan_of(users_max=40)).steady().write()
+    found = report(RunFixture(tmp_path / "run").steady(), baseline=str(before.path))
+    assert found.comparison.differences == ("users_max: 40 then, 20 now",)
+
+
+def test_a_baseline_that_is_none(tmp_path):
+    """One line that names it."""
+    fixture = RunFixture(tmp_path / "run").steady()
+    with pytest.raises(UsageError, match=r"--baseline .*no such folder"):
+        report(fixture, baseline=str(tmp_path / "absent"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"--baseline .*no plan\.json"):
+        report(fixture, baseline=str(tmp_path / "empty"))
