@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,24 @@ class Gateway:
         client = Client(self.port, tenant, user)
         client.login()
         return client
+
+
+@contextmanager
+def gateways_by_faults():
+    """A function that starts a gateway per set of faults, once, and gives it again when asked again."""
+    running = {}
+
+    def start(*faults):
+        if faults not in running:
+            flags = [flag for fault in faults for flag in ("--fault", fault)]
+            running[faults] = Gateway("--solvers", "1", *flags)
+        return running[faults]
+
+    try:
+        yield start
+    finally:
+        for gateway in running.values():
+            gateway.stop()
 
 
 class Answer:

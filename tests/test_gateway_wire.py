@@ -4,9 +4,15 @@ import json
 import socket
 import threading
 import time
+from unittest.mock import MagicMock
 
 import pytest
+import uvicorn
 from test_gateway_support import HASH, Client, Gateway, requests_counted
+from uvicorn.server import ServerState
+
+from acgs_load.gateway.wire import REQUEST_LIMIT_S
+from acgs_load.gateway.wire import Wire as HttpConnection
 
 LIMIT = 256 * 1024
 LOGIN = json.dumps({"username": "u", "password": "p", "tenant_id": "t", "constitutional_hash": HASH}).encode()
@@ -213,3 +219,48 @@ def test_upgrade_requests_are_answered_plainly(wire):
     """There is no other protocol to change to."""
     wire.sendall(HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"))
     assert wire.status() == 200
+
+
+async def nothing(scope, receive, send):
+    """An application that is never reached."""
+
+
+class Timer:
+    """A call that waits."""
+
+    def __init__(self, delay_s, call):
+        self.delay_s, self.call, self.cancelled = delay_s, call, False
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class Loop:
+    """An event loop that remembers what was to be called later."""
+
+    def __init__(self):
+        self.timers = []
+
+    def call_later(self, delay_s, call):
+        self.timers.append(Timer(delay_s, call))
+        return self.timers[-1]
+
+    def create_task(self, coroutine):
+        coroutine.close()
+        return MagicMock()
+
+
+def test_a_request_that_never_completes_is_cut_off():
+    """The clock runs from the first byte, is not reset by further ones, and stops with the last."""
+    loop, transport = Loop(), MagicMock()
+    config = uvicorn.Config(nothing, lifespan="off", ws="none", log_config=None)
+    connection = HttpConnection(config, ServerState(), {}, _loop=loop)
+    connection.connection_made(transport)
+    connection.data_received(HEAD)
+    connection.data_received(b"Content-Length: 2\r\n")
+    (timer,) = loop.timers
+    assert (timer.delay_s, timer.call, timer.cancelled) == (REQUEST_LIMIT_S, transport.abort, False)
+    connection.data_received(b"\r\n{")
+    assert not timer.cancelled
+    connection.data_received(b"}")
+    assert (timer.cancelled, len(loop.timers)) == (True, 1)

@@ -90,11 +90,13 @@ def _satisfied(solver: Any, constants: dict[str, str], context: Any) -> dict[str
 
 
 def _falsified(solver: Any, constants: dict[str, str], context: Any) -> dict[str, Any]:
-    """For a planted defect only: values that satisfy the negation; true ones when nothing falsifies."""
+    """For a planted defect only: values that make an assertion false; true ones where none do."""
     denial = z3.SimpleSolver(ctx=context)
     denial.set("timeout", 1000)
     denial.add(z3.Not(z3.And(*solver.assertions(), z3.BoolVal(True, ctx=context))))
-    return _satisfied(denial if denial.check() == z3.sat else solver, constants, context)
+    if denial.check() != z3.sat:
+        return _satisfied(solver, constants, context)
+    return {**_satisfied(denial, constants, context), "confirmed": False}
 
 
 def _value(model: Any, name: str, sort: str, context: Any) -> bool | int | str | None:

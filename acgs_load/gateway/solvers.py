@@ -75,7 +75,7 @@ class Solvers:
             self._replace(solver)
         else:
             self._idle.put_nowait(solver)
-            if verdict.result == "sat":
+            if verdict.result == "sat" and not question.falsify:
                 self._metrics.observe_check("proof_soundness", held=verdict.confirmed)
         finally:
             self._metrics.proof_completed()
