@@ -34,6 +34,7 @@ class BareRun:
         plan = self._plan({})
         self._defaults = {"num_users": plan.users_max, "spawn_rate": plan.spawn_rate}
         options: Any = environment.parsed_options
+        self._run_time = options.run_time
         # the form shows, and Locust takes for given, what would happen anyway
         for name, value in self._defaults.items():
             if getattr(options, name) is None:
@@ -50,6 +51,7 @@ class BareRun:
         }
         if options.run_time:
             asked["duration"] = f"{options.run_time:g}s"
+        options.run_time = self._run_time  # an empty field in the next form means the default, not this run's
         if self._environment.host:
             asked["target"] = self._environment.host
         planned = self._plan(asked)

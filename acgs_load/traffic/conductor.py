@@ -59,6 +59,9 @@ class Conductor:
     def conduct(self) -> None:
         """A whole run, in the greenlet that Locust spawns for the shape."""
         environment = self._podium.environment
+        if self.busy:
+            logger.warning("a run is still ending; start the next one when it has ended")
+            return
         environment.process_exit_code = int(ExitCode.INVALID)
         self._performance = None
         self._idle.clear()

@@ -52,6 +52,8 @@ class Course:
     users_reached: int = 0
     without_token: int | None = None
     errors: list[str] = field(default_factory=list)
+    closed: bool = False
+    """Everything is written; what still comes is too late."""
     greenlets: list[Any] = field(default_factory=list)
     """What runs beside the conductor as long as the load lasts."""
     listeners: list[Callable[[WindowKey, Window], None]] = field(default_factory=list)
@@ -73,6 +75,8 @@ class Course:
 
     def take_report(self, member: Member, report: dict[str, Any]) -> None:
         """Merge what a worker reported."""
+        if member.final or self.closed:
+            return
         rows = report.pop("windows")
         member.received += self.telemetry.windows(rows)
         for listener in self.arriving:
@@ -85,6 +89,7 @@ class Course:
 
     def settle(self, everything: bool = False) -> None:
         """Write what is old enough, and show it to the listeners."""
+        self.closed = everything
         batch = self.telemetry.close() if everything else self.telemetry.settle(self.clock.now_s())
         for key, window in batch:
             for listener in self.listeners:

@@ -34,7 +34,9 @@ class LeavingUsers:
     """Takes users away without waiting for them: those that ramp down finish their iteration while others come."""
 
     state: str
+    environment: Environment
     user_greenlets: Any
+    spawning_greenlet: Any
 
     def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
         """Ask that many users to leave; at the end of the run, wait for all of them."""
@@ -46,6 +48,19 @@ class LeavingUsers:
         leaving = len(users) - len(staying)
         for user in staying[: max(0, sum(user_classes_stop_count.values()) - leaving)]:
             gevent.spawn(user.stop)
+
+    def drain(self) -> None:
+        """Let every user finish its iteration; who has not within the stop time-out is stopped where it stands.
+
+        Done before Locust's own stop, which holds up the event loop for some 60 ms while it looks for its caller.
+        """
+        if self.spawning_greenlet is not None:
+            self.spawning_greenlet.kill()
+        for greenlet in self.user_greenlets:
+            if greenlet.args and greenlet.args[0]._state != LOCUST_STATE_STOPPING:
+                gevent.spawn(greenlet.args[0].stop)
+        self.user_greenlets.join(timeout=self.environment.stop_timeout)
+        self.kill_users()
 
     def kill_users(self) -> None:
         """Stop every user at once."""
@@ -81,6 +96,7 @@ class ConductedWorker(LeavingUsers, WorkerRunner):
 
     def end_users(self) -> None:
         """Stop the users in order and be ready for another run."""
+        self.drain()
         self.stop()
         self.worker_state = STATE_INIT
 
@@ -198,7 +214,13 @@ class ConductedLocal(LeavingUsers, Conducted, LocalRunner):
 
     def end_users(self) -> None:
         """Stop the users in order, waiting for them."""
-        LocalRunner.stop(self)
+        # Locust would end the greenlet of the shape as well, which still has a run to finish
+        self.drain()
+        conducting, self.shape_greenlet = self.shape_greenlet, None
+        try:
+            LocalRunner.stop(self)
+        finally:
+            self.shape_greenlet = conducting
 
     def cease(self) -> None:
         """Nothing to do: the station ends the users."""
@@ -234,6 +256,19 @@ class _LocalSeat:
 
     def end_users(self) -> None:
         self._runner.end_users()
+
+    def drain(self) -> None:
+        """Let every user finish its iteration; who has not within the stop time-out is stopped where it stands.
+
+        Done before Locust's own stop, which holds up the event loop for some 60 ms while it looks for its caller.
+        """
+        if self.spawning_greenlet is not None:
+            self.spawning_greenlet.kill()
+        for greenlet in self.user_greenlets:
+            if greenlet.args and greenlet.args[0]._state != LOCUST_STATE_STOPPING:
+                gevent.spawn(greenlet.args[0].stop)
+        self.user_greenlets.join(timeout=self.environment.stop_timeout)
+        self.kill_users()
 
     def kill_users(self) -> None:
         self._runner.kill_users()
