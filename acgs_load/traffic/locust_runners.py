@@ -257,18 +257,5 @@ class _LocalSeat:
     def end_users(self) -> None:
         self._runner.end_users()
 
-    def drain(self) -> None:
-        """Let every user finish its iteration; who has not within the stop time-out is stopped where it stands.
-
-        Done before Locust's own stop, which holds up the event loop for some 60 ms while it looks for its caller.
-        """
-        if self.spawning_greenlet is not None:
-            self.spawning_greenlet.kill()
-        for greenlet in self.user_greenlets:
-            if greenlet.args and greenlet.args[0]._state != LOCUST_STATE_STOPPING:
-                gevent.spawn(greenlet.args[0].stop)
-        self.user_greenlets.join(timeout=self.environment.stop_timeout)
-        self.kill_users()
-
     def kill_users(self) -> None:
         self._runner.kill_users()
