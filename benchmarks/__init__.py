@@ -1,1 +1,1 @@
-"""What the README's figures come from; each module runs by itself: ``python -m benchmarks.<name>``."""
+"""What the README's figures come from, runnable by anyone."""
