@@ -144,6 +144,29 @@ def test_unhashable_content_is_422_and_stores_nothing(client, value):
     assert client.call("GET", "/api/integrity/chain/verify").body["length"] == length
 
 
+@pytest.mark.parametrize("depth", [200, 300, 600, 900, 1200, 5000, 100_000])
+def test_deep_nesting_is_answered(client, depth):
+    """Echoed, stored, compared or refused, but never a failure of the gateway."""
+    deep = "[" * depth + "]" * depth
+    bodies = {
+        ("PUT", "/api/tenant/tenant-a/config"): {"setting": "s", "value": "here", **NAMED},
+        ("POST", "/api/policy/create"): {**POLICY, "metadata": "here", **NAMED},
+        ("POST", "/api/integrity/audit/create"): {**EVENT, "tenant_id": "tenant-a", "details": "here"},
+        ("POST", "/api/integrity/crypto/verify"): {"payload": "here", "signature": "", "key_id": key_id(client)},
+    }
+    for (method, path), body in bodies.items():
+        answer = client.call(method, path, json.dumps(body).replace('"here"', deep).encode())
+        assert answer.status in ((200, 201) if depth < 700 else (200, 201, 400, 422)), path
+    rule = [{"field": "context", "op": "==", "value": "here"}]
+    made = json.dumps({**POLICY, "conditions": rule, **NAMED}).replace('"here"', deep).encode()
+    made = client.call("POST", "/api/policy/create", made)
+    if made.status == 201:
+        assert client.call("GET", f"/api/policy/{made.body['policy_id']}").status == 200
+        told = {"policy_id": made.body["policy_id"], "decision": {"action": "read", "context": "here"}}
+        told = json.dumps(told).replace('"here"', deep).encode()
+        assert client.call("POST", "/api/governance/decisions/validate", told).status in (200, 422)
+
+
 def key_id(client):
     """The id of the gateway's one key."""
     return next(iter(client.call("GET", "/gateway/config", headers={}).body["signing_keys"]))

@@ -194,7 +194,8 @@ def test_score_low(lying):
     assert answer.body["compliance_score"] == sum(scores) / len(scores) == 0.5
     assert answer.headers["x-constitutional-score"] == "0.5"
     verified = client.call("GET", "/api/constitutional/verify")
-    assert float(verified.headers["x-constitutional-score"]) > 0.9
+    assert verified.headers["x-constitutional-score"] == "1.0"
+    assert verified.body["is_valid"] is True
 
 
 def test_no_fault_is_planted_unasked(gateways):

@@ -19,6 +19,7 @@ from acgs_load.gateway.store import Store
 WINDOW_DEFAULT, WINDOW_MOST = 16, 16
 _HEAD = "SELECT sequence, entry_hash FROM entries WHERE tenant_id = ? ORDER BY sequence DESC LIMIT 1"
 _COLUMNS = "sequence, entry, entry_hash, signature"
+_BY_EVENT = f"SELECT tenant_id, {_COLUMNS} FROM entries WHERE event_id = ?"
 
 
 class Stored(NamedTuple):
@@ -54,9 +55,7 @@ class Audit:
 
     async def verify(self, request: Request) -> Answer:
         """``audit_verify``: the stored entry, and whether hash, link and signature hold. Raises Refusal (403, 404)."""
-        row = self._store.row(
-            f"SELECT tenant_id, {_COLUMNS} FROM entries WHERE event_id = ?", request.query_text("event_id") or ""
-        )
+        row = self._store.row(_BY_EVENT, request.query_text("event_id") or "")
         if row is None:
             raise not_found("there is no such event")
         if row[0] != request.claims.tenant_id:
@@ -101,6 +100,9 @@ class Audit:
             "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)",
             (tenant_id, sequence, event_id, entry, hexadecimal, signature),
         )
+        written = connection.execute(_BY_EVENT, (event_id,)).fetchone()
+        held = self._holds(Stored(*written[1:]), previous_hash)
+        self._metrics.observe_check("audit_traceability", held=held)
         body = {
             "event_id": event_id,
             "sequence": sequence,
@@ -125,14 +127,12 @@ class Audit:
     def _holds(self, stored: Stored, previous_hash: str | None) -> bool:
         """Whether the stored bytes still hash as signed, and name their place and the entry before."""
         entry = orjson.loads(stored.entry)
-        found = (
+        return bool(
             entry_hash(stored.entry) == stored.entry_hash
             and entry["previous_hash"] == previous_hash
             and entry["sequence"] == stored.sequence
             and entry["constitutional_hash"] == self._constitutional_hash
         )
-        self._metrics.observe_check("audit_traceability", held=found)
-        return found
 
     def _hash_at(self, tenant_id: str, sequence: int) -> str | None:
         """The hash of the entry at a place: the genesis hash at 0, None where an entry is missing."""

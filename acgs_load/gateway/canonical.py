@@ -44,14 +44,21 @@ def canonical_json(value: Any) -> bytes:
     """
     try:
         _check(value)
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return _written(value)
     except (TypeError, RecursionError, UnicodeEncodeError) as error:
-        raise ContentError(f"no canonical form: {error}") from None
+        raise ContentError(f"no canonical form ({type(error).__name__})") from None
 
 
 def content_sha256(value: Any) -> str:
     """The hex SHA-256 of the canonical JSON of ``value``. Raises ContentError."""
     return sha256(canonical_json(value)).hexdigest()
+
+
+def _written(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # deeper than its limit of 254, or a lone surrogate, which the encoding below refuses, too
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _check(value: Any) -> None:

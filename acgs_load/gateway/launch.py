@@ -36,7 +36,8 @@ def serve(options: Options, store: Path | None) -> None:
         if store is None:
             store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="acgs-gateway-"))) / "store.db"
         parent = wanted_parent()
-        options = replace(options, store=store, parents=() if parent is None else (parent,))
+        parents = () if parent is None else (parent,)
+        options = replace(options, store=store, parents=parents, started_s=time.monotonic())
         prepare(store, options.constitutional_hash, new_key())
         metrics = Metrics(options.workers)
         if options.workers == 1:

@@ -41,11 +41,14 @@ def judge(rule: Any, conditions: Any, decision: dict[str, Any]) -> Judgement:
     action = decision.get("action")
     if ANY_ACTION not in actions and action not in actions:
         return Judgement(DENY, ["the action is not listed by the rule: denied by default"])
-    failed = [
-        f"condition {number} on {field!a} ({operator}) does not hold"
-        for number, (field, operator, value) in enumerate(checks, 1)
-        if not _holds(_look_up(decision, field), operator, value)
-    ]
+    try:
+        failed = [
+            f"condition {number} on {field!a} ({operator}) does not hold"
+            for number, (field, operator, value) in enumerate(checks, 1)
+            if not _holds(_look_up(decision, field), operator, value)
+        ]
+    except RecursionError:
+        raise RuleError("values are nested too deeply to be compared") from None
     if failed:
         return Judgement(DENY, [*failed, "the rule does not apply: denied by default"])
     return Judgement(effect, [f"the rule applies: {effect}"])

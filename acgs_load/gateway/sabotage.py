@@ -24,10 +24,10 @@ _HASH = HASH_HEADER.lower().encode()
 class PlantedFaults:
     """The defects of one worker. Rates are divided among the workers by whoever starts them."""
 
-    def __init__(self, planted: dict[str, tuple[float, ...]], lies: Lies, workers: int = 1) -> None:
+    def __init__(self, planted: dict[str, tuple[float, ...]], lies: Lies, started_s: float, workers: int = 1) -> None:
         self._planted = planted
         self._lies = lies
-        self._started = time.monotonic()
+        self._started_s = started_s
         self._random = random.Random()
         self._throttle = _Allowance(planted["throttle"][0] / workers) if "throttle" in planted else None
         self._service_s = workers / planted["capacity"][0] if "capacity" in planted else 0.0
@@ -79,7 +79,7 @@ class PlantedFaults:
         if "stall" not in self._planted:
             return
         frozen_s, period_s = self._planted["stall"]
-        into_s = (time.monotonic() - self._started) % period_s
+        into_s = (time.monotonic() - self._started_s) % period_s
         if into_s >= period_s - frozen_s:
             await asyncio.sleep(period_s - into_s)
 
@@ -95,7 +95,7 @@ class PlantedFaults:
         late = self._planted.get("health-late")
         if late is None or request.path != HEALTH_PATH:
             return
-        if time.monotonic() - self._started < late[0]:
+        if time.monotonic() - self._started_s < late[0]:
             raise overloaded("not healthy yet")
 
 

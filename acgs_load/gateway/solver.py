@@ -105,11 +105,14 @@ def _value(model: Any, name: str, sort: str, context: Any) -> bool | int | str |
     value = model.eval(z3.Const(name, sorts[sort](context)), model_completion=True)
     if sort == "Bool":
         return bool(z3.is_true(value))
-    if z3.is_int_value(value):
-        return int(value.as_long())
-    if z3.is_rational_value(value):
-        numerator, denominator = value.numerator_as_long(), value.denominator_as_long()
-        return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
+    try:
+        if z3.is_int_value(value):
+            return int(value.as_long())
+        if z3.is_rational_value(value):
+            numerator, denominator = value.numerator_as_long(), value.denominator_as_long()
+            return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
+    except ValueError:  # more digits than Python reads
+        return None
     return None
 
 

@@ -16,6 +16,7 @@ from acgs_load.gateway.metrics import Metrics
 GRACE_S = 0.2
 """What a solver gets beyond its own time limit before it is killed; reading and model building need some of it."""
 START_LIMIT_S = 30.0
+RESTART_PAUSE_S = 1.0
 WAITING_MOST = 512
 WAIT_MOST_S = 20.0
 """A question that finds no solver for so long is refused as overloaded, before its client gives up."""
@@ -121,8 +122,12 @@ class Solvers:
         self._processes.add(process)
         self._metrics.solver_pids([each.pid for each in self._processes])
         assert process.stdout is not None
-        hello = await asyncio.wait_for(process.stdout.readline(), START_LIMIT_S)
-        self.version = json.loads(hello)["version"]
+        try:
+            hello = await asyncio.wait_for(process.stdout.readline(), START_LIMIT_S)
+            self.version = json.loads(hello)["version"]
+        except (ValueError, TimeoutError):
+            await self._end(process)
+            raise
         self._idle.put_nowait(process)
 
     def _replace(self, solver: Process) -> None:
@@ -132,7 +137,12 @@ class Solvers:
 
     async def _respawn(self, solver: Process) -> None:
         await self._end(solver)
-        await self._spawn()
+        while True:
+            try:
+                return await self._spawn()
+            except (OSError, ValueError, TimeoutError) as error:
+                print(f"gateway: a solver did not start ({error!a}); it is tried again", file=sys.stderr, flush=True)
+                await asyncio.sleep(RESTART_PAUSE_S)
 
     async def _end(self, process: Process) -> None:
         if process.returncode is None:

@@ -20,8 +20,11 @@ from acgs_load.gateway.answers import Refusal
 
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], Any]
+Told = tuple["asyncio.Future[Any]", Any, Exception | None]
+"""Who waits for a write, what it returned, or why it failed."""
 
 LAYOUT = "1"
+LOG_LIMIT_BYTES = 64 * 1024 * 1024
 RETRY_S = 0.001
 """Wait before the next attempt while another process of the gateway holds the write lock."""
 
@@ -85,6 +88,15 @@ class Store:
             raise UsageError(f"{self.path} is no store of this gateway: it lacks {name}")
         return bytes(found[0])
 
+    def fold_long_log(self) -> None:
+        """Folds a log that has outgrown its limit at once; between two commits of this process it can start anew.
+
+        Under steady writing the folding at the side never quite reaches the log's end.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def close(self) -> None:
         """Commits what waits and closes. The log is folded into the file when this was the last connection."""
         if self._waiting:
@@ -93,37 +105,50 @@ class Store:
         self.connection.close()
 
     def _commit_group(self, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            self._run_group()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise
+        if not self._run_group():
             loop.call_later(RETRY_S, self._commit_group, loop)
 
-    def _run_group(self) -> None:
+    def _run_group(self) -> bool:
+        """Runs what waits in one transaction; False while another process holds the write lock."""
         if not self._waiting:
-            return
-        connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
-        group, self._waiting = self._waiting, []
-        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+            return True
+        group = self._waiting
         try:
-            for change, future in group:
-                try:
-                    outcomes.append((future, change(connection), None))
-                except Refusal as refusal:
-                    outcomes.append((future, None, refusal))
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            connection.execute("ROLLBACK")
+            self.connection.execute("BEGIN IMMEDIATE")
+            outcomes = self._changed(group)
+            self.connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  whatever failed, every writer of the group is told, and nothing stays half done
+            if not self.connection.in_transaction and _is_locked(error):
+                return False
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
             outcomes = [(future, None, error) for _, future in group]
-        for future, value, failure in outcomes:
-            if future.done():
-                continue
-            if failure is None:
-                future.set_result(value)
-            else:
-                future.set_exception(failure)
+        self._waiting = []
+        _tell(outcomes)
+        return True
+
+    def _changed(self, group: list[tuple[Write, asyncio.Future[Any]]]) -> list[Told]:
+        outcomes: list[Told] = []
+        for change, future in group:
+            try:
+                outcomes.append((future, change(self.connection), None))
+            except Refusal as refusal:
+                outcomes.append((future, None, refusal))
+        return outcomes
+
+
+def _is_locked(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def _tell(outcomes: list[Told]) -> None:
+    for future, value, failure in outcomes:
+        if future.done():  # its client has gone
+            continue
+        if failure is None:
+            future.set_result(value)
+        else:
+            future.set_exception(failure)
 
 
 def prepare(path: Path, constitutional_hash: str, signing_key: bytes) -> None:

@@ -49,7 +49,10 @@ class Tenants:
         setting, value = request.text("setting"), request.field("value")
         if not setting or len(setting) > SETTING_LIMIT_CHARACTERS or not _is_storable(setting):
             raise invalid_field(f"setting is no text of 1 to {SETTING_LIMIT_CHARACTERS} characters")
-        text = json.dumps(value)
+        try:
+            text = json.dumps(value)
+        except RecursionError:
+            raise invalid_field("value is nested too deeply") from None
         version = await self._store.write(lambda connection: _configure(connection, tenant_id, setting, text))
         return Answer(200, {"tenant_id": tenant_id, "setting": setting, "value": value, "version": version})
 

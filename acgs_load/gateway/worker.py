@@ -62,6 +62,8 @@ class Options:
     constitutional_hash: str
     token_lifetime_s: int
     faults: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    started_s: float = 0.0
+    """When the gateway was started, on the monotonic clock that all its processes share."""
     parents: tuple[int, ...] = ()
     """Processes without which this one must not go on."""
 
@@ -108,7 +110,7 @@ async def _serve(options: Options, listener: socket.socket, metrics: Metrics, on
         server = _Server(_config(application), on_ready)
         chores = [
             asyncio.create_task(_stop_when_orphaned(server, options.parents)),
-            asyncio.create_task(_fold_logs(options.store)),
+            asyncio.create_task(_fold_logs(store)),
         ]
         try:
             await server.serve([listener])
@@ -140,7 +142,8 @@ def _application(
     checks = Checks(constitution, tokens, metrics)
     sabotage = None
     if options.faults:
-        sabotage = PlantedFaults(options.faults, Lies(store, tenants, policies, proofs), options.workers)
+        lies = Lies(store, tenants, policies, proofs)
+        sabotage = PlantedFaults(options.faults, lies, options.started_s, options.workers)
     return Application(routes, checks, constitution, metrics, sabotage)
 
 
@@ -175,7 +178,8 @@ async def _stop_when_orphaned(server: _Server, parents: tuple[int, ...]) -> None
     server.stop()
 
 
-async def _fold_logs(store: Path) -> None:
+async def _fold_logs(store: Store) -> None:
     while True:
         await asyncio.sleep(FOLD_INTERVAL_S)
-        await asyncio.to_thread(fold_log, store)
+        await asyncio.to_thread(fold_log, store.path)
+        store.fold_long_log()
