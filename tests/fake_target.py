@@ -2,16 +2,14 @@
 
 import base64
 import copy
-import functools
 import hashlib
 import itertools
-import json
 import re
 import urllib.parse
 
-import z3
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fake_logic import canonical, holds, sha, solve, solve_script
 
 HASH = "cdd01ef066bc6cf2"
 FOUR = ("rule", "constraints", "conditions", "metadata")
@@ -22,48 +20,6 @@ class Refused(Exception):  # noqa: N818  an answer, not an error of the test
 
     def __init__(self, status, error):
         self.status, self.error = status, error
-
-
-def canonical(value):
-    """Canonical JSON by the standard library."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def sha(value):
-    """Hex SHA-256 of the canonical JSON."""
-    return hashlib.sha256(canonical(value)).hexdigest()
-
-
-def solve(declarations, terms):
-    """z3's verdict and, where it is sat, the model as the contract spells it."""
-    lines = [f"(declare-const {name} {sort})" for name, sort in declarations.items()]
-    return solve_script("\n".join([*lines, *(f"(assert {term})" for term in terms)]), declarations)
-
-
-def solve_script(script, declarations):
-    """The same for a whole script; solved once per test session, as the suite's own contents come again and again."""
-    verdict, model = _solved(script, tuple(declarations.items()))
-    return verdict, None if model is None else dict(model)
-
-
-@functools.cache
-def _solved(script, declarations):
-    solver = z3.Solver()
-    solver.from_string(script)
-    verdict = str(solver.check())
-    if verdict != "sat":
-        return verdict, None
-    constant = {"Bool": z3.Bool, "Int": z3.Int, "Real": z3.Real}
-    values = {}
-    for name, sort in declarations:
-        value = solver.model().eval(constant[sort](name), model_completion=True)
-        if sort == "Bool":
-            values[name] = z3.is_true(value)
-        elif sort == "Int":
-            values[name] = value.as_long()
-        else:
-            values[name] = str(value.as_fraction())
-    return verdict, values
 
 
 class FakeTarget:
@@ -287,30 +243,3 @@ class FakeTarget:
         except Exception:  # noqa: BLE001  whatever is wrong with it, it is no signature
             return 200, {"is_valid": False, "constitutional_hash": HASH}
         return 200, {"is_valid": True, "constitutional_hash": HASH}
-
-
-def holds(condition, decision):
-    """One condition, by the letter of the contract."""
-    found = decision
-    for name in condition["field"].split("."):
-        if not isinstance(found, dict) or name not in found:
-            return False
-        found = found[name]
-    value, op = condition["value"], condition["op"]
-    if op == "in":
-        return any(kind(found) == kind(element) and found == element for element in value)
-    if kind(found) != kind(value):
-        return False
-    return {"==": found == value, "!=": found != value}.get(op) if op in ("==", "!=") else compare(op, found, value)
-
-
-def kind(value):
-    """The type of a value, as the rule language sees it."""
-    return "number" if type(value) in (int, float) else type(value).__name__
-
-
-def compare(op, left, right):
-    """An order, of numbers and texts only."""
-    if kind(left) not in ("number", "str"):
-        return False
-    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[op]
