@@ -54,7 +54,7 @@ class _Parser:
         over_s, count = self._over(name, kind)
         abort, after_s = self._abort(name, kind)
         if self._next.kind != "end":
-            self._fail(self._next, f"{self._next.value} is out of place; {self._legal_after(during, over_s, abort)}")
+            self._fail(self._next, f"{self._next.value} is out of place; {self._legal_now(during, over_s, abort)}")
         return Threshold(self._expression, name, op, limit, relative, labels, during, over_s, count, abort, after_s)
 
     def _labels(self, name: str, kind: MeasureKind) -> dict[str, str]:
@@ -122,8 +122,12 @@ class _Parser:
         text = self._take("word", f"a number ({kind.unit})")
         if _NUMBER.fullmatch(text):
             return float(text)
-        hint = f"{name} is in {kind.unit}, written without a unit" if text[0] in ".0123456789" else kind.unit
-        return self._fail(at, f"expected a plain number, not {text} ({hint})")
+        hint = f" ({kind.unit})"
+        if text.endswith("%") and kind.unit == "ratio" and _NUMBER.fullmatch(text[:-1]):
+            hint = f"; {name} is a ratio from 0 to 1: write {float(text[:-1]) / 100:g}"
+        elif text[0] in ".0123456789":
+            hint = f"; {name} is in {kind.unit}, written without a unit"
+        return self._fail(at, f"expected a plain number, not {text}{hint}")
 
     def _during(self, name: str, kind: MeasureKind) -> str | None:
         if not self._accept("during"):
@@ -160,10 +164,17 @@ class _Parser:
             self._fail(self._tokens[self._position - 1], f"{name} is known after the run only; leave out abort")
         return True, self._duration("a delay such as 30s") if self._accept("after") else 0.0
 
-    def _legal_after(self, during: str | None, over_s: int | None, abort: bool) -> str:
+    def _legal_now(self, during: str | None, over_s: int | None, abort: bool) -> str:
+        before, here = self._tokens[self._position - 1].value, self._next.value
+        if here == ",":
+            return "numbers are written without commas"
+        if here == "baseline":
+            return f"write {before} * baseline"
         if abort:
-            return "nothing may follow here"
+            return "legal here: after" if before == "abort" else "nothing may follow here"
         legal = ["abort"] if over_s else ["over", "abort"] if during else ["during", "over", "abort"]
+        if over_s and self._tokens[self._position - 2].value == "over":
+            legal.insert(0, "for")
         return f"legal here: {', '.join(legal)}"
 
     def _duration(self, wanted: str) -> float:

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from timelines import HOLD, START_S, put, steady, window
+from timelines import HOLD, START_S, put, steady
 
 from acgs_load.contract import Outcome
 from acgs_load.measures import measure
