@@ -9,6 +9,8 @@ from acgs_load.analysis.panels import Panel
 
 LOG_SPREAD = 40.0
 """A chart whose largest value is this many times its smallest is drawn on a logarithmic axis."""
+HEADROOM = 1.04
+"""The highest value stays clear of the upper edge."""
 TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
@@ -39,7 +41,7 @@ def values_axis(panel: Panel, right: bool = False) -> Axis:
         return _share_axis(panel, values)
     if panel.name == "latency" and smallest > 0 and largest / smallest > LOG_SPREAD:
         return _log_axis(smallest, largest)
-    return linear(0.0, largest or 1.0)
+    return linear(0.0, HEADROOM * largest or 1.0)
 
 
 def _share_axis(panel: Panel, values: list[float]) -> Axis:

@@ -144,7 +144,6 @@ def _judged(threshold: Threshold, files: LocustCsv, measures: Mapping[str, Measu
         found.margin,
         threshold.source,
         decides=owed,
-        note="" if found.state != "not_measured" else "Locust's CSV files do not tell it",
     )
 
 
@@ -153,8 +152,8 @@ def _facts(files: LocustCsv) -> Facts:
     begin, end = (history[0].second, history[-1].second) if history else (None, None)
     return Facts(
         name=files.prefix.name,
-        test_type="Locust run",
-        target="a target that CSV files do not name",
+        test_type="Locust CSV files",
+        target="",
         started_s=float(begin) if begin else None,
         duration_s=float(end - begin) if begin and end else None,
         seed=None,

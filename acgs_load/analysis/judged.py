@@ -18,6 +18,9 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
+WORDS: Mapping[State, str] = {"pass": "ok", "fail": "FAILED", "not_measured": "not measured"}
+
+
 def holds(value: float, comparison: str, limit: float) -> bool:
     """Whether ``value comparison limit``. Raises KeyError for an unknown comparison."""
     return COMPARISONS[comparison](value, limit)
@@ -45,3 +48,13 @@ class Judged:
     decides: bool
     """False: shown, but does not fail the run (it says where a stress test broke, or need not be measured)."""
     note: str = ""
+
+    @property
+    def word(self) -> str:
+        """The state as people read it; what does not decide the verdict never reads as FAILED."""
+        return WORDS[self.state] if self.decides or self.state != "fail" else "broke"
+
+    @property
+    def rank(self) -> int:
+        """0 for what fails the run, 1 for what holds, 2 for what is only shown: the order in which people look."""
+        return 1 if self.state == "pass" else 0 if self.decides else 2

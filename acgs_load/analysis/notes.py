@@ -42,10 +42,11 @@ def _shares(run: Run) -> Iterator[str]:
     total, weights = sum(sent.values()), sum(run.plan.mix.values())
     if total < SHARE_SAMPLES or not weights:
         return
-    for name, count in sent.items():
-        planned, actual = run.plan.mix.get(name, 0) / weights, count / total
-        if abs(planned - actual) > SHARE_SLACK:
-            yield f"scenario {name} had {actual:.1%} of the requests, where the mix says {planned:.1%}"
+    shares = {name: (run.plan.mix.get(name, 0) / weights, count / total) for name, count in sent.items()}
+    off = {name: share for name, share in shares.items() if abs(share[0] - share[1]) > SHARE_SLACK}
+    if off:
+        told = ", ".join(f"{name} {actual:.1%} (mix {planned:.1%})" for name, (planned, actual) in off.items())
+        yield f"shares of the requests are off the mix: {told}"
 
 
 def notes_of(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:

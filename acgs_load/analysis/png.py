@@ -92,15 +92,17 @@ def _scale(axes: Axes, axis: Axis, share: bool) -> None:
 
 def _limits(axes: Axes, panel: Panel) -> None:
     axis = values_axis(panel)
-    for limit in panel.limits:
+    for place, limit in enumerate(panel.limits):
+        far = place % 2 == 1  # limits close to each other keep their words apart
         if axis.low <= limit.value <= axis.high:
             axes.axhline(limit.value, color=LIMIT_LIGHT, linewidth=1.4, linestyle=(0, (1, 2)), label="_limit")
             axes.annotate(
                 limit.name,
-                (0.005, limit.value),
+                (0.995 if far else 0.005, limit.value),
                 xycoords=("axes fraction", "data"),
                 xytext=(0, 3),
                 textcoords="offset points",
                 fontsize=FONT - 2,
+                ha="right" if far else "left",
                 color=LIMIT_LIGHT,
             )

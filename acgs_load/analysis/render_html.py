@@ -11,7 +11,7 @@ from acgs_load.analysis.palette import INKS
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
-from acgs_load.analysis.wording import NOT_MEASURED, STATES, at_text, margin_text, value_text
+from acgs_load.analysis.wording import NOT_MEASURED, at_text, margin_text, value_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,8 +33,7 @@ def to_html(report: Report) -> str:
         started=timestamp(report.facts.started_s),
         headline=facts_text(report),
         found=findings_text(report),
-        findings=sorted(report.verdict.findings, key=lambda row: (row.state == "pass", not row.decides)),
-        states=STATES,
+        findings=sorted(report.verdict.findings, key=lambda row: row.rank),
         not_measured=NOT_MEASURED,
         drawings=[drawing_of(panel) for panel in report.panels if not panel.empty],
         undrawn=[panel.title for panel in report.panels if panel.empty],

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
-from acgs_load.analysis.wording import STATES, first_text, margin_text, shortened, value_text
+from acgs_load.analysis.troubles import summaries
+from acgs_load.analysis.wording import first_text, margin_text, shortened, value_text
 
 LINES_MAX = 59
 REASONS_MAX = 6
@@ -39,7 +40,7 @@ def _bullets(texts: Sequence[str], most: int) -> list[str]:
 
 
 def _thresholds(report: Report) -> Iterator[str]:
-    rows = sorted(report.verdict.findings, key=lambda row: (row.state == "pass", not row.decides))
+    rows = sorted(report.verdict.findings, key=lambda row: row.rank)
     if not rows:
         yield "No thresholds were set."
         return
@@ -52,11 +53,9 @@ def _thresholds(report: Report) -> Iterator[str]:
 
 
 def _threshold(row: Judged) -> str:
-    state = STATES[row.state] if row.decides or row.state == "pass" else f"{STATES[row.state]} (shown only)"
-    sign = STATE_SIGNS[row.state] if row.decides or row.state == "pass" else "➖"
-    return (
-        f"| {_code(row.expression)} | {value_text(row.value, row.unit)} | {margin_text(row.margin)} | {sign} {state} |"
-    )
+    sign = "➖" if row.rank == 2 else STATE_SIGNS[row.state]
+    cells = (_code(row.expression), value_text(row.value, row.unit), margin_text(row.margin), f"{sign} {row.word}")
+    return f"| {' | '.join(cells)} |"
 
 
 def _special(report: Report) -> Iterator[str]:
@@ -67,7 +66,7 @@ def _special(report: Report) -> Iterator[str]:
 
 
 def _troubles(report: Report) -> Iterator[str]:
-    rows = [*report.violations, *report.errors]
+    rows = summaries([*report.violations, *report.errors])
     if not rows:
         return
     yield ""

@@ -11,7 +11,8 @@ from acgs_load.analysis.wording import at_text, value_text
 def facts_text(report: Report) -> str:
     """``smoke against http://…: 20 users, closed load, 25 s; 812 requests, 32.4 RPS, p95 12 ms``."""
     facts = report.facts
-    return f"{facts.test_type} against {facts.target}: {_load_text(facts)}; {_figures_text(report)}"
+    against = f" against {facts.target}" if facts.target else ""
+    return f"{facts.test_type}{against}: {_load_text(facts)}; {_figures_text(report)}"
 
 
 def _load_text(facts: Facts) -> str:

@@ -13,8 +13,8 @@ from rich.text import Text
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
-from acgs_load.analysis.troubles import Trouble
-from acgs_load.analysis.wording import STATES, first_text, margin_text, shortened, value_text
+from acgs_load.analysis.troubles import Trouble, summaries
+from acgs_load.analysis.wording import first_text, margin_text, shortened, value_text
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
 STATE_COLOURS = {"pass": "green", "fail": "red", "not_measured": "yellow"}
@@ -32,7 +32,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(Text(facts_text(report)), highlight=False)
     _print_list(console, report.verdict.reasons, REASONS_MAX, "why", COLOURS[report.verdict.status])
     _print_list(console, findings_text(report), 6, "found", "bold")
-    _print_troubles(console, [*report.violations, *report.errors])
+    _print_troubles(console, summaries([*report.violations, *report.errors]))
     _print_list(console, report.warnings, 6, "warning", "yellow")
     _print_list(console, report.notes, 4, "note", "dim")
     if report.written is not None:
@@ -59,11 +59,10 @@ def _table(rows: Iterable[Judged]) -> Table:
     table.add_column("margin", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for row in rows:
-        colour = STATE_COLOURS[row.state] if row.decides or row.state == "pass" else "dim"
-        state = STATES[row.state] if row.decides or row.state == "pass" else "shown only"
+        colour = "dim" if row.rank == 2 else STATE_COLOURS[row.state]
         measured = "–" if row.value is None else value_text(row.value, row.unit)
         limit = "–" if row.limit is None else f"{row.comparison} {value_text(row.limit, row.unit)}"
-        table.add_row(escape(row.expression), measured, limit, margin_text(row.margin), Text(state, style=colour))
+        table.add_row(escape(row.expression), measured, limit, margin_text(row.margin), Text(row.word, style=colour))
     return table
 
 

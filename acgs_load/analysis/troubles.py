@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from acgs_load.analysis.load import Run
@@ -74,3 +74,24 @@ def _examples(run: Run) -> dict[tuple[str, str], list[str]]:
         if example.text not in found[example.kind, example.operation]:
             found[example.kind, example.operation].append(example.text)
     return found
+
+
+def summaries(rows: Iterable[Trouble]) -> list[Trouble]:
+    """One row a kind, over its operations, in the order given; ``operation`` then says how many there are."""
+    by_kind: dict[str, list[Trouble]] = {}
+    for row in rows:
+        by_kind.setdefault(row.kind, []).append(row)
+    return [_summary(kind, of) for kind, of in by_kind.items()]
+
+
+def _summary(kind: str, rows: list[Trouble]) -> Trouble:
+    most = max(rows, key=lambda row: row.count)
+    where = most.operation if len(rows) == 1 else f"{len(rows)} operations, most in {most.operation}"
+    examples = [*most.examples, *(text for row in rows if row is not most for text in row.examples)]
+    return Trouble(
+        kind,
+        where,
+        sum(row.count for row in rows),
+        min((row.first_s for row in rows if row.first_s is not None), default=None),
+        tuple(examples[:EXAMPLES]),
+    )

@@ -85,7 +85,9 @@ def failure_text(row: Judged) -> str:
     if row.state == "not_measured":
         return f"{row.expression}: not measured{f' ({row.note})' if row.note else ''}"
     limit = f", {row.limit:g} demanded" if "baseline" in row.expression and row.limit is not None else ""
-    return f"{row.expression}: measured {value_text(row.value, row.unit)}{limit}{f' ({row.note})' if row.note else ''}"
+    over = f" of {row.samples:,}" if row.unit == "ratio" and row.samples else ""
+    note = f" ({row.note})" if row.note else ""
+    return f"{row.expression}: measured {value_text(row.value, row.unit)}{over}{limit}{note}"
 
 
 def _interrupted_text(run: Run) -> str:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 
 NOT_MEASURED = "not measured"
-STATES = {"pass": "ok", "fail": "FAILED", "not_measured": NOT_MEASURED}
 
 
 def value_text(value: float | None, unit: str) -> str:
