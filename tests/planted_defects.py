@@ -62,6 +62,11 @@ def become(status, **body):
     return defect
 
 
+def refused_with(**more):
+    """A defect that adds keys to a refusal."""
+    return lambda answer: answer.body.update(more)
+
+
 NOT_FOUND = become(404, error="not_found", message="", request_id="", timestamp="")
 
 

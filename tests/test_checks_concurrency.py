@@ -226,3 +226,28 @@ def test_a_lost_policy_is_reported_once_and_then_left_alone():
     run_policies(stage, visit, 12)
     lost = [violation for violation in seen(stage).items() if violation[0][1] == "lost_write"]
     assert sum(count for _, count in lost) == 1
+
+
+@pytest.mark.parametrize("delay", [1, 2, 4, 9])
+def test_updates_that_are_applied_long_after_their_time_out_raise_no_alarm(delay):
+    """They wait in some queue of the target, and come in between later requests or find their version taken."""
+    stage = Stage()
+    visit = stage.visit()
+    handle, waiting, updates = stage.target.handle, [], itertools.count()
+
+    def late(method, path, headers, body):
+        begun = [row for row in waiting if row[0] <= len(stage.sent)]
+        waiting[:] = [row for row in waiting if row[0] > len(stage.sent)]
+        for _, request in begun:
+            handle(*request)
+        if method == "PUT" and next(updates) % 3 != 1:
+            waiting.append((len(stage.sent) + delay, (method, path, headers, body)))
+            return 0, {}
+        return handle(method, path, headers, body)
+
+    stage.target.handle = late
+    stage.plant("policy_update", lambda a: setattr(a, "failure", None if a.status else Outcome.TIMEOUT))
+    run_policies(stage, visit, 60)
+    assert seen(stage) == {}
+    assert stage.recorder.outcomes("policy_update")["timeout"] >= 3
+    assert stage.recorder.outcomes("policy_update")["ok"] >= 3

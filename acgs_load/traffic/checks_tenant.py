@@ -46,18 +46,17 @@ def _nested(document: Json) -> bool:
 
 
 def _record_of(document: Any, other: str) -> str | None:
-    """Where a record hides: anything listed as ``records``, and any inner object that carries the other tenant's id."""
+    """Where a record hides: anything listed as ``records``, and any inner object with an id and the other tenant's."""
     waiting = [document]
     while waiting:
         value = waiting.pop()
         if type(value) is dict:
             if value.get("records"):
                 return f"records {shown(value['records'])}"
+            if value is not document and "id" in value and value.get("tenant_id") == other:
+                return f"record {shown(value)}"
             waiting.extend(value.values())
         elif type(value) is list:
-            owned = [row for row in value if type(row) is dict and row.get("tenant_id") == other]
-            if owned:
-                return f"record {shown(owned[0])}"
             waiting.extend(value)
     return None
 

@@ -97,9 +97,10 @@ class SharedWorld:
         now_s = self.clock()
         if self._extra_try_s is None or now_s < self._extra_try_s:
             return
-        self._extra_try_s = now_s + RETRY_S
+        self._extra_try_s = now_s + self._plan.timeout_s + RETRY_S  # nobody else tries while this one is on its way
         identity = extra_identity(self._plan, client.tenant_id)
         grant, answer = log_in(client, identity)
+        self._extra_try_s = self.clock() + RETRY_S
         if grant is not None:
             self.reached(identity.tenant_id)
         elif 400 <= answer.status < 500 and answer.status != 429:
