@@ -1,0 +1,298 @@
+"""Every form of the report: short, safe, offline, and the same verdict in all of them."""
+
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+from rich.console import Console
+from run_fixture import RunFixture, plan_of, thresholds
+
+from acgs_load.analysis.axes import linear, time_axis, values_axis
+from acgs_load.analysis.drawing import drawing_of
+from acgs_load.analysis.judge import report_of
+from acgs_load.analysis.load import load_run
+from acgs_load.analysis.panels import POINTS_MAX, Line, Panel
+from acgs_load.analysis.png import to_png
+from acgs_load.analysis.render_html import to_html
+from acgs_load.analysis.render_junit import to_junit
+from acgs_load.analysis.render_markdown import to_markdown
+from acgs_load.analysis.terminal import print_report
+from acgs_load.analysis.wording import at_text, margin_text, shortened, value_text
+from acgs_load.contract import OPERATIONS, Outcome, Violation
+from acgs_load.plan import Stage
+
+EVIL = "<script>alert(1)</script> | `tick` [red]*x*\x1b[31m\x00 \n next"
+
+
+def failing(path):
+    """A run in which everything is wrong, with an answer that tries every markup."""
+    fixture = RunFixture(path / "run", plan_of(name="evil-test")).steady().sampled()
+    for operation in OPERATIONS:
+        for violation in Violation:
+            fixture.add(10, operation, [10], Outcome.FAILED_CHECK, violations=(violation,))
+            fixture.example(violation, operation, 10, EVIL)
+        for outcome in (Outcome.TIMEOUT, Outcome.HTTP_ERROR, Outcome.THROTTLED):
+            fixture.add(11, operation, [10], outcome)
+            fixture.example(outcome, operation, 11, EVIL)
+    fixture.preflight["warnings"] = [EVIL]
+    return report_of(load_run(fixture.write()))
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory):
+    """The report of a run in which everything is wrong."""
+    return failing(tmp_path_factory.mktemp("bad"))
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """The report of a run that passes."""
+    return report_of(load_run(RunFixture(tmp_path_factory.mktemp("good") / "run").steady().sampled().write()))
+
+
+def printed(report, width=80):
+    """What the terminal shows."""
+    stream = io.StringIO()
+    print_report(report, Console(file=stream, width=width, color_system=None))
+    return stream.getvalue()
+
+
+class _Page(HTMLParser):
+    """Collects tags, attributes that load something, and text."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.links, self.open, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+        if tag not in ("meta", "br", "link", "path", "line", "rect"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("path", "line", "rect"):
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def page(report):
+    """The parsed HTML; every tag is closed where it should be."""
+    parsed = _Page()
+    parsed.feed(to_html(report))
+    assert parsed.open == []
+    return parsed
+
+
+def test_html_is_one_safe_file(bad):
+    """No script, nothing loaded from anywhere, and what a target wrote is text."""
+    html, parsed = to_html(bad), page(bad)
+    assert "script" not in parsed.tags
+    assert parsed.links == []
+    assert "@import" not in html
+    assert "url(" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert not re.search(r"\son\w+=", html)
+
+
+def test_html_says_the_verdict_first(bad, good):
+    """Title, verdict and reasons stand before everything else."""
+    text = " ".join("".join(page(bad).text).split())
+    assert text.index("FAIL") < text.index("durability = 1" if "durability = 1" in text else "durability == 1")
+    assert text.index("durability") < text.index("Thresholds")
+    assert "PASS" in to_html(good)
+    assert "Every threshold that decides holds" in to_html(good)
+
+
+def test_html_has_its_parts(good):
+    """Charts, tables, how it was run; light and dark; phone and desk."""
+    html = to_html(good)
+    for anchor in ("thresholds", "charts", "throughput", "latency", "compliance", "machines", "operations", "phases"):
+        assert f'id="{anchor}"' in html
+    for word in (
+        "prefers-color-scheme: dark",
+        "max-width: 600px",
+        "width=device-width",
+        "How it was run",
+        "flag --dur",
+    ):
+        assert word in html
+
+
+def test_markdown_is_short_and_safe(bad, good):
+    """Fewer than 60 lines even when everything is wrong; markup of a target stays text."""
+    for report in (bad, good):
+        text = to_markdown(report)
+        assert len(text.splitlines()) < 60
+        assert report.verdict.status in text.splitlines()[0]
+    outside_code = re.sub(r"``?[^`].*?``?", "", to_markdown(bad))
+    assert "<script>" not in outside_code
+
+
+def test_markdown_with_many_thresholds_stays_short(tmp_path):
+    """A hundred thresholds are cut, the failed ones stand first."""
+    plan = plan_of(thresholds=thresholds(*(f"latency_p50_ms <= {n}" for n in range(100, 200)), "latency_p95_ms <= 1"))
+    text = to_markdown(report_of(load_run(RunFixture(tmp_path / "run", plan).steady().write())))
+    assert len(text.splitlines()) < 60
+    assert text.index("latency_p95_ms <= 1`") < text.index("latency_p50_ms")
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_the_terminal_never_overflows(bad, width):
+    """Every line fits, whatever a target wrote; the table keeps its figures; a path is never broken."""
+    report = replace(bad, written="/a/very/long/path/" + "x" * 100 + "/report.html")
+    lines = printed(report, width).splitlines()
+    assert all(len(line) <= width for line in lines if not line.startswith("report "))
+    assert lines[-1].endswith("/report.html")
+    text = "\n".join(lines)
+    assert "FAIL  exit code 1" in text
+    assert "\x1b" not in text
+    assert "[red]" in text
+
+
+def test_the_terminal_table(good):
+    """Threshold, measured, limit, margin and state in one row."""
+    row = next(line for line in printed(good).splitlines() if "latency_p95_ms" in line)
+    assert row.split() == ["latency_p95_ms", "<=", "2000", "10", "ms", "<=", "2,000", "ms", "+100", "%", "ok"]
+
+
+def test_the_terminal_folds_long_expressions(tmp_path):
+    """Labels make an expression long; its figures stay on the same row."""
+    text = 'latency_p99_9_ms{operation="constitutional_formal_request", region="us-east-1"} <= 800 over 5s for 3'
+    plan = plan_of(thresholds=thresholds(text))
+    report = report_of(load_run(RunFixture(tmp_path / "run", plan).steady().write()))
+    lines = printed(report).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    row = next(line for line in lines if "latency_p99_9_ms" in line)
+    assert "10 ms" in row
+    assert "ok" in row
+
+
+def test_junit_has_a_case_a_threshold(bad):
+    """Counts agree with the cases; failures carry what was measured."""
+    root = ElementTree.fromstring(to_junit(bad))
+    suite = root[0]
+    cases = suite.findall("testcase")
+    assert len(cases) == int(suite.get("tests")) == len(bad.verdict.findings) + 1
+    assert len(suite.findall("testcase/failure")) == int(suite.get("failures")) > 5
+    assert suite.findall("testcase/failure")[0].get("message").startswith("measured")
+
+
+def test_junit_of_an_invalid_run_is_an_error(tmp_path):
+    """Distrust is an error of its own case."""
+    fixture = RunFixture(tmp_path / "run", plan_of(name="fixture")).steady()
+    fixture.run["workers_lost"] = 1
+    suite = ElementTree.fromstring(to_junit(report_of(load_run(fixture.write()))))[0]
+    assert suite.get("errors") == "1"
+    assert "workers lost" in suite.find("testcase/error").get("message")
+
+
+def test_pictures(good):
+    """Each chart is a PNG of the stated size and not blank."""
+    for panel in good.panels:
+        picture = Image.open(io.BytesIO(to_png(panel)))
+        assert picture.size == (1200, 552)
+        assert len(picture.convert("RGB").getcolors(maxcolors=1 << 20)) > 20
+
+
+def test_long_runs_have_bounded_charts(tmp_path):
+    """Two hours are drawn in at most 240 points, and nothing is left out of the sums."""
+    plan = plan_of(stages=(Stage("hold", 7200, 20, 20, hold=True),))
+    fixture = RunFixture(tmp_path / "run", plan)
+    for second in range(0, 7200, 10):
+        fixture.add(second, "policy_get", [10] * 3)
+    report = report_of(load_run(fixture.watched().write()))
+    throughput = report.panels[0]
+    assert len(throughput.times_s) <= POINTS_MAX
+    assert sum(value * throughput.width_s for value in throughput.lines[0].values) == pytest.approx(3 * 720)
+
+
+def test_a_single_second_is_drawn(tmp_path):
+    """A run of one second has charts too."""
+    plan = plan_of(stages=(Stage("hold", 1, 20, 20, hold=True),))
+    report = report_of(load_run(RunFixture(tmp_path / "run", plan).steady().write()))
+    assert all(to_png(panel) for panel in report.panels)
+    page(report)
+
+
+def _panel(*values, **more):
+    return Panel("latency", "Latency", "ms", (0.5, 1.5, 2.5), 1, (Line("p50", values, 0),), (), (), 3.0, **more)
+
+
+def test_gaps_stay_gaps():
+    """Where nothing was measured, the line is broken; a value that stands alone is a short dash."""
+    path = drawing_of(_panel(1.0, None, 2.0)).strokes[0].path
+    assert path.count("M") == 2
+    assert path.count("L") == 2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(0, 1, (0, 0.2, 0.4, 0.6, 0.8, 1)), (0, 104, (0, 50, 100, 150)), (0.9, 1.0, (0.9, 0.92, 0.94, 0.96, 0.98, 1))],
+)
+def test_ticks_are_round(low, high, ticks):
+    """1, 2 or 5 times a power of ten."""
+    assert linear(low, high).ticks == pytest.approx(ticks)
+
+
+def test_a_wide_span_is_logarithmic():
+    """Latencies over several powers of ten are all seen."""
+    axis = values_axis(_panel(1.0, 10.0, 30_000.0))
+    assert axis.log
+    assert (axis.low, axis.high) == (1, 100_000)
+    assert axis.share(100_000) == 1
+    assert not values_axis(_panel(10.0, 20.0, 30.0)).log
+
+
+def test_time_ticks_fit_any_length():
+    """From one second to a week, never more than a handful."""
+    for end_s in (1, 25, 90, 1800, 7200, 86_400, 604_800):
+        assert 1 <= len(time_axis(end_s).ticks) <= 10
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (None, "ms", "not measured"),
+        (0, "ratio", "0 %"),
+        (1, "ratio", "100 %"),
+        (0.99999, "ratio", "99.999 %"),
+        (1 - 1e-9, "ratio", "99.9999999 %"),
+        (0.00001, "ratio", "0.001 %"),
+        (0.5, "ratio", "50 %"),
+        (2049.4, "ms", "2,049 ms"),
+        (12.34, "ms", "12.3 ms"),
+        (0.1234, "ms", "0.12 ms"),
+        (1234.5, "rps", "1,234 RPS"),
+        (3, "requests", "3"),
+        (0, "bytes", "0 B"),
+        (3 << 30, "bytes", "3.0 GiB"),
+    ],
+)
+def test_values_are_said_with_their_unit(value, unit, text):
+    """Ratios that fall short of everything or nothing never read as if they did not."""
+    assert value_text(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("margin", "text"),
+    [(None, "–"), (0, "–"), (0.42, "+42 %"), (-0.034, "-3 %"), (-0.0001, "-0.01 %"), (-16.5, "-1,650 %")],
+)
+def test_margins(margin, text):
+    """Signed per cent; a small one is not rounded away."""
+    assert margin_text(margin) == text
+
+
+def test_times_and_cuts():
+    """Seconds become clock times, long or hostile text one short line."""
+    assert [at_text(second) for second in (None, 12.9, 119, 120, 3725)] == ["–", "12 s", "119 s", "2:00", "1:02:05"]
+    assert shortened("a\nb\x1b[0m" + "x" * 50, 10) == "a b [0mxx…"
