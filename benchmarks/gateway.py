@@ -29,6 +29,7 @@ from acgs_load.contract import DEFAULT_CONSTITUTIONAL_HASH, DEFAULT_MIX
 
 HASH = DEFAULT_CONSTITUTIONAL_HASH
 FORMULAS = 300
+"""The suite's formulas come from a bounded set, too; ``--formulas 1000000000`` makes nearly every one new."""
 TENANTS = 4
 WARM_UP_S = 2.0
 IDLE_REQUESTS = 500
@@ -55,12 +56,13 @@ def script(number: int) -> str:
 class User:
     """One virtual user: what it sends, step by step, as the suite's scenarios do; each iteration three requests."""
 
-    def __init__(self, number: int, seed: int) -> None:
+    def __init__(self, number: int, seed: int, formulas: int) -> None:
         self._random = random.Random(f"{seed}/{number}")
         self.tenant = f"bench-{number % TENANTS}"
         self._other = f"bench-{(number + 1) % TENANTS}"
         self.name = f"user-{number}"
         self.token = ""
+        self._formulas = formulas
         self._turn = self._random.randrange(12)
 
     def steps(self) -> Steps:
@@ -80,7 +82,7 @@ class User:
             yield from scenarios[name]()
 
     def _verification(self, kind: str) -> Call:
-        declarations, constraints, requirement = formula(self._random.randrange(FORMULAS))
+        declarations, constraints, requirement = formula(self._random.randrange(self._formulas))
         content = {"declarations": declarations, "constraints": constraints, "requirement": requirement}
         body = {"policy_content": content, "verification_type": kind, "constitutional_hash": HASH}
         return "POST", "/api/verification/verify", {**body, "tenant_id": self.tenant, "timestamp": "t"}, 200
@@ -117,7 +119,7 @@ class User:
 
     def _formal(self) -> Steps:
         yield self._verification("compliance")
-        number = self._random.randrange(FORMULAS)
+        number = self._random.randrange(self._formulas)
         body = {"obligation_id": f"o{number}", "smtlib": script(number), "timeout_ms": 5000}
         yield "POST", "/api/verification/obligations", body, 200
         if self._turn % 2:
@@ -210,20 +212,20 @@ def cpu_s(url: str) -> float:
     return float(line.split()[1])
 
 
-def measure(url: str, users: int, duration_s: float, seed: int) -> dict[str, Any]:
+def measure(url: str, told: argparse.Namespace) -> dict[str, Any]:
     """The figures of one run."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     address = (host, int(port))
-    idle = [Connection(address, User(0, seed))]
+    idle = [Connection(address, User(0, told.seed, told.formulas))]
     idle[0].start()
     drive(idle, WARM_UP_S, IDLE_REQUESTS)
     idle_s = drive(idle, 30.0, IDLE_REQUESTS)
-    connections = [Connection(address, User(number, seed)) for number in range(users)]
+    connections = [Connection(address, User(number, told.seed, told.formulas)) for number in range(told.users)]
     for connection in connections:
         connection.start()
     drive(connections, WARM_UP_S)
     used_before_s, started_s = cpu_s(url), time.perf_counter()
-    latencies_s = drive(connections, duration_s)
+    latencies_s = drive(connections, told.duration)
     elapsed_s, used_s = time.perf_counter() - started_s, cpu_s(url) - used_before_s
     return {
         "requests": len(latencies_s),
@@ -233,7 +235,8 @@ def measure(url: str, users: int, duration_s: float, seed: int) -> dict[str, Any
         "idle_p50_ms": round(median(idle_s) * 1000, 2),
         "idle_p95_ms": round(quantiles(idle_s, n=20)[-1] * 1000, 2),
         "loaded_p50_ms": round(median(latencies_s) * 1000, 2),
-        "users": users,
+        "users": told.users,
+        "formulas": told.formulas,
         "wrong": dict(sum((connection.wrong for connection in connections), Counter())),
     }
 
@@ -261,6 +264,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=32, help="connections under load (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the users' choices (default %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="gateway worker processes (default %(default)s)")
+    parser.add_argument("--formulas", type=int, default=FORMULAS, help="how many different ones (default %(default)s)")
     told = parser.parse_args()
     everywhere = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     if told.workers == 1:
@@ -273,7 +277,7 @@ def main() -> None:
             if everywhere:
                 os.sched_setaffinity(0, everywhere)
             pin(1)
-            figures = {**measure(url, told.users, told.duration, told.seed), **machine()}
+            figures = {**measure(url, told), **machine()}
         finally:
             gateway.terminate()
     for name, value in figures.items():

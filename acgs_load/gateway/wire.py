@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from acgs_load.gateway.joined import JoinedWrites
+
 REQUEST_LIMIT_S = 30.0
 """A request that is not complete after so long costs its sender the connection (slow senders, lying lengths)."""
 LEFTOVER_LIMIT_S = 2.0
@@ -20,6 +22,11 @@ class Wire(HttpToolsProtocol):
         super().__init__(*positional, **named)
         self._incomplete = False
         self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """From now on an answer's head waits for its body."""
+        super().connection_made(transport)
+        self.transport = JoinedWrites(transport, self.loop)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; a request left incomplete starts the clock."""
