@@ -15,7 +15,10 @@ from composing import PROJECT
 
 DOCKERFILES = ["Dockerfile.loadtest", "Dockerfile.analyzer"]
 DOORS = {
-    "Dockerfile.loadtest": ["run_load_test.py", "locustfile.py", "distributed_config.py", "performance_analyzer.py"],
+    "Dockerfile.loadtest": [
+        *("run_load_test.py", "locustfile.py", "distributed_config.py", "performance_analyzer.py"),
+        "acgs_load/gateway/__main__.py",
+    ],
     "Dockerfile.analyzer": ["performance_analyzer.py"],
 }
 REQUIREMENTS = {"Dockerfile.loadtest": "requirements.txt", "Dockerfile.analyzer": "requirements-analyzer.txt"}
