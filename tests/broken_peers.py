@@ -72,7 +72,7 @@ class Line:
 
     def end_tls(self) -> None:
         """Say that nothing more comes (close_notify), and leave the connection open until the client closes."""
-        self._socket.unwrap()
+        self._socket.end()
 
     def reset(self) -> None:
         """Close with a reset instead of an end."""
@@ -91,6 +91,42 @@ class Line:
 
 
 Script = Callable[[Line], None]
+
+
+class _TlsSocket:
+    """The peer's side of TLS over a real socket; ssl's own would be gevent's in a patched process."""
+
+    def __init__(self, sock: Any, context: ssl.SSLContext) -> None:
+        self._socket = sock
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._session = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.close, self.setsockopt = sock.close, sock.setsockopt
+        self._do(self._session.do_handshake)
+
+    def recv(self, size: int) -> bytes:
+        return bytes(self._do(lambda: self._session.read(size)))
+
+    def sendall(self, data: bytes) -> None:
+        self._do(lambda: self._session.write(data))
+
+    def end(self) -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):  # our part is said; the client's is not waited for
+            self._session.unwrap()
+        self._socket.sendall(self._outgoing.read())
+
+    def _do(self, step: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                pass  # and read, below
+            finally:
+                self._socket.sendall(self._outgoing.read())
+            piece = self._socket.recv(65536)
+            if piece:
+                self._incoming.write(piece)
+            else:
+                self._incoming.write_eof()
 
 
 class Peer:
@@ -140,8 +176,7 @@ class Peer:
         with contextlib.suppress(OSError):  # the client has gone: what it makes of that is for the test to see
             sock.settimeout(_CLIENT_WAITS_S)
             if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
-                self._open.append(sock)
+                sock = _TlsSocket(sock, self._tls)
             script(Line(sock, self.requests))
             sock.close()
 

@@ -28,6 +28,8 @@ from acgs_load.traffic.plain_faults import fault_of, reading_fault, was_sent, wa
 from acgs_load.traffic.target import Target, quotable
 
 _READ_BYTES = 64 * 1024
+_GRACE_S = 0.05
+"""The library knows better what it was waiting for: it goes first, gevent ends what it does not notice."""
 _INTERIM = Fault(Outcome.BAD_RESPONSE, "interim answer not understood")
 
 
@@ -128,7 +130,7 @@ class PlainTransport:
         """One sending. Under Locust (patched sockets) the time-out always holds, else between reads of the body."""
         left_s = max(0.001, sent_s + self._timeout_s - time.perf_counter())
         limit: Any = Timeout(total=left_s)  # requests takes it, its annotation does not say so
-        timeout = gevent.Timeout.start_new(left_s)
+        timeout = gevent.Timeout.start_new(left_s + _GRACE_S)
         try:
             response = self._adapter.send(
                 request,
