@@ -263,3 +263,15 @@ def test_unknown_proofs_are_ok_and_counted():
         "constitutional_formal_request": 4,
     }
     assert {str(s.outcome) for s in stage.recorder.samples} == {"ok"}
+
+
+def test_what_a_user_remembers_stays_bounded():
+    """Of hours of events some are kept, the latest always."""
+    stage = Stage(tenants=("a",))
+    visit = stage.visit()
+    iterations(stage, visit, "integrity", 150)
+    events = visit._client.memory.events
+    assert len(events) == 64
+    assert events[-1].event_id == "event-a-149"
+    assert any(int(event.event_id.split("-")[2]) < 75 for event in events)
+    assert stage.recorder.violations() == {}

@@ -20,7 +20,7 @@ ENTRY_FIELDS = (
     "constitutional_hash",
 )
 CLIENT_FIELDS = ("event_type", "tenant_id", "user_id", "details", "timestamp")
-_KEPT_SEQUENCES = 4096
+_KEPT_SEQUENCES = 1024
 """A window shows 16 entries; older ones can only come back through a falling length, which is seen anyway."""
 
 

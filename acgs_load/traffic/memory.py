@@ -8,7 +8,7 @@ from acgs_load.traffic.checks_integrity import OwnEvent
 from acgs_load.traffic.fields import Json
 from acgs_load.traffic.policies import OwnPolicy
 
-_EVENTS_MAX = 128
+_EVENTS_MAX = 64
 """Bounds a user's memory in runs of hours; what is replaced is drawn like everything else."""
 
 
