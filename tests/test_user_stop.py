@@ -26,9 +26,9 @@ class Station:
     think_time_s = (0.001, 0.004)
     chance = random.Random(1)
     class deck:
-        card = staticmethod(lambda number, iteration: "policy")
+        deal = staticmethod(lambda: "policy")
     def new_visit(self, pause):
-        return 1, Visit()
+        return Visit()
 
 AcgsUser.station = Station()
 environment = Environment(user_classes=[AcgsUser], stop_timeout=5)

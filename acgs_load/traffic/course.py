@@ -13,7 +13,7 @@ import locust
 import psutil
 from gevent.event import Event
 
-from acgs_load import __version__
+import acgs_load
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
@@ -149,7 +149,7 @@ def ramp_end_s(plan: Plan) -> float:
 def versions() -> dict[str, str]:
     """Of everything that a figure may depend on."""
     return {
-        "suite": __version__,
+        "suite": acgs_load.__version__,
         "locust": locust.__version__,
         "python": platform.python_version(),
         "gevent": gevent.__version__,

@@ -7,8 +7,6 @@ from math import gcd
 
 _PARTS = 1000
 """Shares are kept to a thousandth."""
-_GOLDEN = 0.6180339887498949
-"""Offsets a golden section apart stay spread however many users there are (Weyl sequence)."""
 
 
 def whole_weights(mix: Mapping[str, float]) -> dict[str, int]:
@@ -20,9 +18,12 @@ def whole_weights(mix: Mapping[str, float]) -> dict[str, int]:
 
 
 class Deck:
-    """Scenarios in smooth weighted round-robin: each as often as its weight, as evenly spread as can be."""
+    """Scenarios in smooth weighted round-robin: each as often as its weight, as evenly spread as can be.
 
-    def __init__(self, mix: Mapping[str, float], seed: int) -> None:
+    One deck serves all users of a worker, so that their shares hold together, not only each user's in the long run.
+    """
+
+    def __init__(self, mix: Mapping[str, float], start: int = 0) -> None:
         weights = whole_weights(mix)
         total = sum(weights.values())
         credit = dict.fromkeys(weights, 0)
@@ -34,9 +35,9 @@ class Deck:
             credit[chosen] -= total
             cards.append(chosen)
         self.cards = tuple(cards)
-        self._seed = seed
+        self._dealt = start
 
-    def card(self, user: int, iteration: int) -> str:
-        """What ``user`` does in its ``iteration``; users start at offsets spread over the deck."""
-        offset = int(((user + self._seed % 1000) * _GOLDEN) % 1.0 * len(self.cards))
-        return self.cards[(offset + iteration) % len(self.cards)]
+    def deal(self) -> str:
+        """The next scenario."""
+        self._dealt += 1
+        return self.cards[self._dealt % len(self.cards)]

@@ -30,17 +30,8 @@ class World(Protocol):
         recorder: Recorder,
         arrivals: Arrivals,
         sleep: Callable[[float], None],
-    ) -> NumberedVisit:
+    ) -> Visit:
         """The dealings of one more user."""
-        ...
-
-
-class NumberedVisit(Visit, Protocol):
-    """A visit that knows which user it is."""
-
-    @property
-    def number(self) -> int:
-        """Unique in the run."""
         ...
 
 

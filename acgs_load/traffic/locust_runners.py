@@ -214,8 +214,8 @@ class ConductedLocal(LeavingUsers, Conducted, LocalRunner):
 
     def end_users(self) -> None:
         """Stop the users in order, waiting for them."""
-        # Locust would end the greenlet of the shape as well, which still has a run to finish
         self.drain()
+        # Locust would end the greenlet of the shape as well, which still has a run to finish
         conducting, self.shape_greenlet = self.shape_greenlet, None
         try:
             LocalRunner.stop(self)

@@ -118,6 +118,7 @@ class Performance:
     def finish(self) -> None:
         """End the load in order, wait for everything that was measured, and write it down."""
         course = self.course
+        self._observe()
         course.ended_s = course.clock.now_s()
         course.phases.enter(course.elapsed_s, AFTER)
         course.crew.tell(END, {"elapsed_s": course.elapsed_s, "hurry": course.hurry})

@@ -49,7 +49,7 @@ class Station:
         self.clock = Clock()
         self.skew = Skew()
         self.chance = Random()
-        self.deck = Deck({"tenant": 1.0}, 0)
+        self.deck = Deck({"tenant": 1.0})
         self.think_time_s: tuple[float, float] | None = None
         self.arrivals: ClosedArrivals | OpenArrivals = ClosedArrivals()
         self.recorder: WindowRecorder | None = None
@@ -112,7 +112,7 @@ class Station:
         self.phases = PhaseBook.of(plan)
         self.recorder = WindowRecorder(self.clock, self.phases, self.region, started_epoch_s)
         self.chance = Random(plan.seed * 1000 + self._index)
-        self.deck = Deck(plan.mix, plan.seed)
+        self.deck = Deck(plan.mix, plan.seed + self._index * 7)  # workers do not begin with the same card
         self._feed = LocustFeed(self._seat.environment.stats, plan.routes)
         self._equip_arrivals(plan, self.clock.counter_at(started_epoch_s))
         name = self._process or f"worker-{self._seat.worker_index}"
@@ -153,12 +153,11 @@ class Station:
 
     # what users need
 
-    def new_visit(self, pause: Callable[[float], None]) -> tuple[int, Visit]:
-        """A number that no other user of the run has, and the user's visit; ``pause`` is how it waits."""
+    def new_visit(self, pause: Callable[[float], None]) -> Visit:
+        """One more user's visit; ``pause`` is how it waits."""
         assert self._world is not None, "the plan comes before users"
         assert self.recorder is not None, "the start comes before users"
-        visit = self._world.new_visit(self._transport, self.recorder, self.arrivals, pause)
-        return visit.number, visit
+        return self._world.new_visit(self._transport, self.recorder, self.arrivals, pause)
 
     # what the master is told
 

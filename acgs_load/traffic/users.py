@@ -51,8 +51,8 @@ class Workplace(Protocol):
         """The worker's seeded randomness."""
         ...
 
-    def new_visit(self, pause: Callable[[float], None]) -> tuple[int, Visit]:
-        """A number that no other user of the run has, and the user's visit; ``pause`` is how it waits."""
+    def new_visit(self, pause: Callable[[float], None]) -> Visit:
+        """One more user's visit; ``pause`` is how it waits."""
         ...
 
 
@@ -64,14 +64,14 @@ class AcgsUser(User):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.number, self.visit = self.station.new_visit(self.pause)
+        self.visit = self.station.new_visit(self.pause)
         self._iteration = 0
         self._leaving = False
 
     def on_start(self) -> None:
         """Log in, then pause for part of a think time, so that users spawned together do not stay in step."""
         self.visit.prepare()
-        self._deal()
+        self._continue()
         self.wait()  # type: ignore[no-untyped-call]
 
     def on_stop(self) -> None:
@@ -105,19 +105,22 @@ class AcgsUser(User):
         self._state = LOCUST_STATE_RUNNING
 
     def iterate(self, scenario: Scenario) -> None:
-        """One iteration; what comes after it is dealt first, so that a failure does not end the dealing."""
+        """One iteration; the one after it is scheduled first, so that a failure is not the end."""
         if self._leaving:
             raise StopUser
         self._iteration += 1
-        self._deal()
+        self._continue()
         self.visit.prepare()
         self.visit.run(scenario)
 
-    def _deal(self) -> None:
-        card = self.station.deck.card(self.number, self._iteration)
+    def _continue(self) -> None:
         assert self._taskset_instance is not None, "Locust sets it before on_start"
         # a scheduled task comes before Locust's random choice, which is therefore never made
-        self._taskset_instance.schedule_task(TASKS[card])  # type: ignore[no-untyped-call]
+        self._taskset_instance.schedule_task(_next_iteration)  # type: ignore[no-untyped-call]
+
+
+def _next_iteration(user: AcgsUser) -> None:
+    TASKS[user.station.deck.deal()](user)
 
 
 def _task(scenario: Scenario) -> Callable[[AcgsUser], None]:

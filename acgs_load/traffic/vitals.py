@@ -13,6 +13,7 @@ from acgs_load.traffic.clock import Clock
 
 NAP_S = 0.02
 """A nap that takes longer than this shows how long the event loop was held up."""
+WHOLE_S = 0.9
 
 
 class Vitals:
@@ -32,10 +33,11 @@ class Vitals:
         system = psutil.Process()
         cpu_s, begin_s = time.process_time(), time.perf_counter()
         while True:
-            lag_s = self._naps_until(begin_s + 1.0)
+            lag_s = self._naps_until(self._clock.counter_at(int(self._clock.now_s()) + 1.0))
             now_s, now_cpu_s = time.perf_counter(), time.process_time()
             cpu = (now_cpu_s - cpu_s) / (now_s - begin_s)
-            self._rows.append(self._row(system, cpu, lag_s))
+            if now_s - begin_s > WHOLE_S:  # the first second has only been seen in part
+                self._rows.append(self._row(system, cpu, lag_s))
             cpu_s, begin_s = now_cpu_s, now_s
 
     def take(self) -> list[HealthRow]:
@@ -57,7 +59,7 @@ class Vitals:
         users, waiting, unsent = self._load()
         given_up, self._unsent_before = max(0, unsent - self._unsent_before), unsent
         return HealthRow(
-            int(self._clock.now_s()),
+            int(self._clock.now_s()) - 1,
             self.process,
             self.region,
             round(cpu, 4),

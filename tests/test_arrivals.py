@@ -1,0 +1,179 @@
+"""Open load: when arrivals are due, who gets them, and what is given up."""
+
+from __future__ import annotations
+
+import math
+import time
+from itertools import pairwise
+from random import Random
+
+import gevent
+import pytest
+import quiet_locust  # noqa: F401  # before anything that imports Locust
+from course_fixture import plan_of
+
+from acgs_load.plan import Stage
+from acgs_load.traffic.arrivals import ArrivalsOverError, ClosedArrivals, OpenArrivals, Schedule
+from acgs_load.traffic.rate_curve import RateCurve
+
+
+def _curve(*stretches):
+    curve = RateCurve()
+    for stretch in stretches:
+        curve.append(*stretch)
+    return curve
+
+
+def _dues(schedule, most=100_000):
+    dues = []
+    while (due := schedule.peek_s()) is not None and len(dues) < most:
+        dues.append(due)
+        schedule.advance()
+    return dues
+
+
+@pytest.mark.parametrize(
+    ("stretches", "count", "first_s", "last_s"),
+    [
+        ([(0, 10, 100, 100)], 1000, 0.01, 10.0),
+        # 0 to 100/s within 10 s: the n-th is due when 5·t² = n, so the first at √0.2 s, and 500 in all
+        ([(0, 10, 0, 100)], 500, math.sqrt(0.2), 10.0),
+        ([(0, 10, 100, 0)], 500, 10 - math.sqrt(99.8), 10.0),
+        ([(0, 5, 0, 0), (5, 10, 10, 10)], 50, 5.1, 10.0),
+        ([(0, 1, 0.5, 0.5), (1, 2, 0.5, 0.5)], 1, 2.0, 2.0),
+        ([(0, 1, 0.4, 0.4)], 0, None, None),
+        ([(0, 1, 0, 0)], 0, None, None),
+        ([], 0, None, None),
+    ],
+)
+def test_arrivals_are_due_when_the_integral_of_the_rate_says(stretches, count, first_s, last_s):
+    """Constant, rising, falling, beginning late, slower than once a stretch, and none."""
+    dues = _dues(Schedule(_curve(*stretches), 0, 1))
+    assert len(dues) == count
+    if count:
+        assert dues[0] == pytest.approx(first_s)
+        assert dues[-1] == pytest.approx(last_s)
+        assert dues == sorted(dues)
+
+
+def test_workers_together_play_exactly_the_schedule():
+    """Three workers of a ramp and a plateau: no arrival twice, none left out."""
+    stretches = [(0, 4, 0, 90), (4, 9, 90, 90)]
+    whole = _dues(Schedule(_curve(*stretches), 0, 1))
+    parts = [_dues(Schedule(_curve(*stretches), index, 3)) for index in range(3)]
+    assert sorted(due for part in parts for due in part) == pytest.approx(whole)
+    assert max(len(part) for part in parts) - min(len(part) for part in parts) <= 1
+
+
+def test_a_constant_schedule_does_not_drift():
+    """After a million arrivals the next is where it should be."""
+    schedule = Schedule(_curve((0, 1e6, 333, 333)), 0, 1)
+    schedule._count = 1_000_000.0
+    assert schedule.peek_s() == pytest.approx(1_000_000 / 333, abs=1e-9)
+
+
+def test_poisson_arrivals_have_the_rate_and_the_spread():
+    """Gaps of a Poisson process of 200/s: mean 5 ms, and as much standard deviation; the seed repeats them."""
+    dues = [_dues(Schedule(_curve((0, 100, 200, 200)), index, 2, Random(index))) for index in (0, 1)]
+    together = sorted(dues[0] + dues[1])
+    gaps = [later - earlier for earlier, later in pairwise(together)]
+    mean = sum(gaps) / len(gaps)
+    deviation = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / len(gaps))
+    assert len(together) == pytest.approx(20_000, rel=0.03)
+    assert deviation == pytest.approx(mean, rel=0.05)
+    assert dues[0] == _dues(Schedule(_curve((0, 100, 200, 200)), 0, 2, Random(0)))
+
+
+def test_the_rate_may_change_while_it_is_played():
+    """What was drawn beyond the change is rubbed out; the count goes on."""
+    curve = _curve((0, math.inf, 10, 10))
+    schedule = Schedule(curve, 0, 1)
+    assert [schedule.peek_s(), schedule.advance()] == [pytest.approx(0.1), None]
+    curve.append(0.45, math.inf, 100, 100)
+    # 4.5 arrivals by then: the fifth comes 0.5 / 100 s later
+    assert _dues(schedule, 5)[3:] == pytest.approx([0.455, 0.465])
+    curve.cut(0.46)
+    assert schedule.peek_s() is None
+
+
+def test_a_late_worker_leaves_out_what_is_past():
+    """It begins with the first arrival that is still to come."""
+    schedule = Schedule(_curve((0, 10, 10, 10)), 1, 2)
+    schedule.skip_to(5.05)
+    assert schedule.peek_s() == pytest.approx(5.2)
+
+
+def _arrivals(rate, duration_s=60.0, **changes):
+    stages = (Stage("hold", duration_s, 1, 1, rate, rate, hold=True),)
+    plan = plan_of(load="open", stages=stages, rate=rate, **changes)
+    return OpenArrivals(plan, Schedule(RateCurve.of(plan), 0, 1), time.perf_counter())
+
+
+def test_users_get_arrivals_in_the_order_they_are_due():
+    """Whoever is free longest gets the oldest; the due times are those of the schedule, however late they are taken."""
+    arrivals = _arrivals(100, 0.2)
+    taken = []
+
+    def user():
+        while True:
+            taken.append(arrivals.next_due_s())
+
+    users = [gevent.spawn(user) for _ in range(3)]
+    gevent.spawn(arrivals.play)
+    gevent.sleep(0.3)
+    arrivals.close()
+    gevent.joinall(users, timeout=1)
+    assert len(taken) == 20
+    assert taken == sorted(taken)
+    assert [later - earlier for earlier, later in pairwise(taken)] == pytest.approx([0.01] * 19)
+    assert arrivals.counts()["scheduled"] == arrivals.counts()["sent"] == 20
+    assert all(user.dead for user in users)
+
+
+def test_without_free_users_arrivals_wait_then_are_given_up():
+    """What is overdue longer than the time-out is unsent; memory stays bounded while the target stands still."""
+    arrivals = _arrivals(1000, 60.0, timeout_s=0.1)
+    gevent.spawn(arrivals.play)
+    gevent.sleep(0.6)
+    counts = arrivals.counts()
+    assert counts["unsent"] > 200
+    assert arrivals.waiting <= 500
+    assert counts["scheduled"] == counts["unsent"] + arrivals.waiting
+    due_s = arrivals.next_due_s()
+    assert arrivals.counts()["waited"] == 1
+    assert arrivals.counts()["late_max_ms"] == pytest.approx((time.perf_counter() - due_s) * 1e3, abs=50)
+    arrivals.close()
+    assert arrivals.counts()["scheduled"] == arrivals.counts()["unsent"] + 1
+    assert arrivals.waiting == 0
+
+
+def test_an_arrival_handed_to_a_user_that_is_stopped_goes_to_the_next():
+    """Nobody's arrival is lost when users are taken away."""
+    arrivals = _arrivals(5, 10.0)
+    stopped = gevent.spawn(arrivals.next_due_s)
+    gevent.sleep(0)
+    arrivals._free[0].set(42.0)
+    arrivals._free.popleft()
+    stopped.kill(block=False)
+    gevent.sleep(0.01)
+    assert stopped.dead
+    assert list(arrivals._overdue) in ([42.0], [])
+    waiting = gevent.spawn(arrivals.next_due_s)
+    gevent.sleep(0)
+    waiting.kill()
+    assert not arrivals._free
+
+
+def test_after_the_end_users_leave_quietly():
+    """The exception is one that ends a greenlet without an error."""
+    arrivals = _arrivals(1, 10.0)
+    arrivals.close()
+    with pytest.raises(ArrivalsOverError):
+        arrivals.next_due_s()
+    assert issubclass(ArrivalsOverError, gevent.GreenletExit)
+
+
+def test_closed_load_never_waits():
+    """No due time, and nothing to count."""
+    assert ClosedArrivals().next_due_s() is None
+    assert ClosedArrivals().counts() is None
