@@ -151,6 +151,37 @@ def test_gateway_ends_when_its_starter_is_gone():
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
+def test_a_killed_gateway_s_folder_is_swept_up_and_a_living_one_s_is_not(tmp_path):
+    """Without --store nothing is left behind for good."""
+    folders = lambda: sorted(tmp_path.glob("acgs-gateway-*"))  # noqa: E731
+    with Gateway("--solvers", "1", TMPDIR=str(tmp_path)) as killed:
+        killed.stop(signal.SIGKILL)
+    (dead,) = folders()
+    with Gateway("--solvers", "1", TMPDIR=str(tmp_path)) as first, Gateway("--workers", "2", TMPDIR=str(tmp_path)):
+        assert len(folders()) == 2
+        assert dead not in folders()
+        assert first.client().create_policy().status == 201
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_request_under_way_is_answered_before_the_end():
+    """SIGTERM does not take an answer that is being worked on."""
+    hard = "(declare-const a Int)(declare-const b Int)(declare-const c Int)(assert (and (> a 1) (> b 1) (> c 1)))"
+    hard += "(assert (= (+ (* a a a) (* b b b)) (* c c c)))"
+    with Gateway("--solvers", "1") as gateway:
+        client = gateway.client()
+        told = {"obligation_id": "o", "smtlib": hard, "timeout_ms": 700}
+        answers = []
+        asking = threading.Thread(
+            target=lambda: answers.append(client.call("POST", "/api/verification/obligations", told))
+        )
+        asking.start()
+        time.sleep(0.3)
+        assert gateway.stop() == ("", "")
+        asking.join()
+    assert (answers[0].status, answers[0].body["obligation_id"]) == (200, "o")
+
+
 def test_gateway_with_a_living_starter_stays():
     """The variable does no harm while the starter lives."""
     with Gateway("--solvers", "1", ACGS_PARENT_PID=str(os.getpid())) as gateway:
@@ -158,13 +189,14 @@ def test_gateway_with_a_living_starter_stays():
         assert Client(gateway.port).call("GET", "/gateway/health", headers={}).status == 200
 
 
-def test_solvers_end_with_a_killed_gateway():
-    """kill -9 of the gateway leaves no solver behind."""
-    with Gateway() as gateway:
-        solvers = psutil.Process(gateway.process.pid).children(recursive=True)
-        assert len(solvers) == 2
-        gateway.stop(signal.SIGKILL)
-    assert psutil.wait_procs(solvers, timeout=10)[1] == []
+@pytest.mark.parametrize(("flags", "count"), [(("--solvers", "2"), 2), (("--workers", "2", "--solvers", "1"), 4)])
+def test_nothing_outlives_a_killed_gateway(tmp_path, flags, count):
+    """kill -9 leaves no worker and no solver behind."""
+    with Gateway(*flags, "--store", str(tmp_path / "s.db")) as gateway:
+        family = psutil.Process(gateway.process.pid).children(recursive=True)
+        assert len(family) == count
+        gateway.process.kill()  # the others hold its pipes open until they end
+        assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import NoReturn
 
 from acgs_load.errors import TargetError, UsageError
 from acgs_load.gateway.metrics import Metrics
+from acgs_load.gateway.scratch import scratch_folder
 from acgs_load.gateway.signatures import new_key
 from acgs_load.gateway.store import prepare
 from acgs_load.gateway.watch import INTERVAL_S, is_ancestor, wanted_parent
@@ -34,7 +34,7 @@ def serve(options: Options, store: Path | None) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(options.host, options.port))
         if store is None:
-            store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="acgs-gateway-"))) / "store.db"
+            store = stack.enter_context(scratch_folder()) / "store.db"
         parent = wanted_parent()
         parents = () if parent is None else (parent,)
         options = replace(options, store=store, parents=parents, started_s=time.monotonic())
