@@ -101,6 +101,8 @@ FAULTS = {
 """Fault → the violation that must be named (None: it shows in a ratio or a latency)."""
 
 
+QUICK = {"deny-all", "hash-wrong-body", "spoof-leak", "lost-audit", "proof-wrong", "slow-tail=0.2:3", "drop=0.2"}
+"""One of each kind; `.ci/run` runs the others too (marker ``matrix``)."""
 SLOW = {"slow-tail=0.2:3", "stall=3:6"}
 """In open load these leave no user free, and the run is rightly INVALID: closed load shows the latency itself."""
 
@@ -117,14 +119,17 @@ def run_against(fault, output):
 
 
 @pytest.fixture(scope="module")
-def defective(tmp_path_factory):
-    """Every fault's run, two at a time."""
+def defective(request, tmp_path_factory):
+    """The runs of every fault that was selected, two at a time."""
+    chosen = [item.callspec.params["fault"] for item in request.session.items if "defective" in item.fixturenames]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        runs = {fault: pool.submit(run_against, fault, tmp_path_factory.mktemp("fault")) for fault in FAULTS}
+        runs = {fault: pool.submit(run_against, fault, tmp_path_factory.mktemp("fault")) for fault in chosen}
         return {fault: run.result() for fault, run in runs.items()}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[] if fault in QUICK else pytest.mark.matrix) for fault in FAULTS]
+)
 def test_a_planted_fault_is_found_and_named(defective, fault):
     """FAIL and exit 1; the violation, its operation and an example are in the report and in the terminal."""
     ended, violation = defective[fault], FAULTS[fault]
