@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from acgs_load.analysis.judged import Judged, holds
 from acgs_load.analysis.load import Run
 from acgs_load.analysis.record import SearchStep
+from acgs_load.analysis.wording import labels_text, value_text
 from acgs_load.measures import EXACT_ONE, MEASURES, Slice, measure
 from acgs_load.timeline import Phase
 
@@ -82,16 +83,11 @@ def _step(run: Run, phase: Phase, users: int | None, rate: float | None, judged:
         limit = row.limit * share if row.measure.startswith("throughput") else row.limit
         value = measure(row.measure, run.timeline.slice(row.labels, names)).value
         if value is None or not holds(value, row.comparison, limit):
-            seen = "not measured" if value is None else f"{value:.4g}"
-            broke.append(f"{row.measure}{labels_text(row)} {row.comparison} {limit:g}: {seen}")
+            broke.append(
+                f"{row.measure}{labels_text(row.labels)} {row.comparison} {limit:g}: {value_text(value, row.unit)}"
+            )
     part = run.timeline.slice(phases=names)
     return _measured(phase.name, users, rate, phase.from_s, phase.to_s, part, tuple(broke))
-
-
-def labels_text(row: Judged) -> str:
-    """``{operation="policy_create"}``, or nothing."""
-    inner = ", ".join(f'{name}="{value}"' for name, value in row.labels.items())
-    return f"{{{inner}}}" if inner else ""
 
 
 def _searched(run: Run) -> BreakingPoint | None:

@@ -18,11 +18,14 @@ from acgs_load.analysis.wording import tick_text, time_text
 SIZE_IN = (10.0, 4.6)
 DPI = 120
 FONT = 13
+LINE_WIDTH = 2.2
+MARGIN_IN = 0.12
 
 
 def to_png(panel: Panel) -> bytes:
     """The picture, 1,200 × 552 pixels; letters are large enough to be read at half that."""
-    figure = Figure(figsize=SIZE_IN, dpi=DPI, layout="constrained")
+    figure = Figure(figsize=SIZE_IN, dpi=DPI)
+    figure.set_layout_engine("constrained", w_pad=MARGIN_IN, h_pad=MARGIN_IN)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(f"{panel.title} ({panel.unit})", loc="left", fontsize=FONT + 2, fontweight="bold")
@@ -67,13 +70,13 @@ def _frame(axes: Axes, panel: Panel) -> None:
 def _draw(axes: Axes, panel: Panel, line: Line) -> None:
     ink = INKS[line.colour]
     values = [float("nan") if value is None else value for value in line.values]
-    style: Any = (0, ink.dash) if ink.dash else "solid"
+    style: Any = (0, tuple(length / LINE_WIDTH for length in ink.dash)) if ink.dash else "solid"
     lonely = sum(value is not None for value in line.values) == 1
     axes.plot(
         panel.times_s,
         values,
         color=ink.light,
-        linewidth=2.2,
+        linewidth=LINE_WIDTH,
         linestyle=style,
         label=line.name,
         marker="o" if lonely else None,

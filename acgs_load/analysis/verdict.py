@@ -31,9 +31,7 @@ def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
     note = found.reason or ""
     if found.first_breach_s is not None:
         note = f"first failed at {at_text(found.first_breach_s)}"
-    if breaking and found.state != "pass":
-        note = "says where it broke"
-    elif unowed:
+    if unowed:
         note = "not demanded" if not threshold.required else "none of its operations was sent"
     elif found.state == "not_measured" and threshold.measure in JUDGED_OPERATIONS:
         note = "its operations were sent, and not one was answered in a way that could be judged"
