@@ -16,6 +16,7 @@ import sys  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from random import Random  # noqa: E402
+from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 import orjson  # noqa: E402
@@ -24,7 +25,7 @@ from acgs_load.contract import Outcome, Violation  # noqa: E402
 from acgs_load.plan import Plan, Stage  # noqa: E402
 from acgs_load.samples import Sample, Window  # noqa: E402
 from acgs_load.traffic.accounts import Identity, secrets_from  # noqa: E402
-from acgs_load.traffic.arrivals import ClosedArrivals  # noqa: E402
+from acgs_load.traffic.arrivals import ClosedArrivals, OpenArrivals, Schedule  # noqa: E402
 from acgs_load.traffic.checks import check_hash, violations_of  # noqa: E402
 from acgs_load.traffic.checks_constitutional import check_constitution  # noqa: E402
 from acgs_load.traffic.client import Client, Terms  # noqa: E402
@@ -33,6 +34,7 @@ from acgs_load.traffic.draws import Draws  # noqa: E402
 from acgs_load.traffic.exchange import Reply, Transport  # noqa: E402
 from acgs_load.traffic.headers import common_lines  # noqa: E402
 from acgs_load.traffic.phases import PhaseBook  # noqa: E402
+from acgs_load.traffic.rate_curve import RateCurve  # noqa: E402
 from acgs_load.traffic.recorder import WindowRecorder  # noqa: E402
 from acgs_load.traffic.routes import routes_of  # noqa: E402
 from acgs_load.traffic.transport import transport_for  # noqa: E402
@@ -43,15 +45,15 @@ REPORT_EVERY_S = 3.0
 """How often a Locust worker takes the windows that are over."""
 
 
-def benchmark_plan(url: str, seconds: float, users: int) -> Plan:
-    """A closed-load plan of one stage at ``url``."""
+def benchmark_plan(url: str, seconds: float, users: int, rate: float | None = None) -> Plan:
+    """A plan of one stage at ``url``: open load where there is a rate."""
     return Plan(
         name="benchmark",
         test_type="benchmark",
         target=url,
         embedded=False,
-        load="closed",
-        stages=(Stage("hold", seconds, users, users, hold=True),),
+        load="open" if rate else "closed",
+        stages=(Stage("hold", seconds, users, users, rate, rate, hold=True),),
         users_max=users,
         spawn_rate=float(users),
         seed=1,
@@ -68,12 +70,25 @@ def plain_exchange(transport: Transport, recorder: WindowRecorder) -> Exchange:
 
     def exchange() -> None:
         reply = transport.exchange("GET", PATH, headers, None)
-        recorder.record(_sample(reply))
+        recorder.record(_sample(reply, reply.sent_s))
 
     return exchange
 
 
-def _sample(reply: Reply) -> Sample:
+def due_exchange(transport: Transport, recorder: WindowRecorder, arrivals: OpenArrivals) -> Exchange:
+    """The same when an arrival is due; the request says when that was, for the target's log."""
+    headers = header_lines()
+
+    def exchange() -> None:
+        due_s = arrivals.next_due_s()
+        assert due_s is not None, "open load"
+        reply = transport.exchange("GET", f"{PATH}?due={due_s!r}", headers, None)
+        recorder.record(_sample(reply, due_s))
+
+    return exchange
+
+
+def _sample(reply: Reply, due_s: float) -> Sample:
     outcome = reply.failure
     violations: tuple[Violation, ...] = ()
     if outcome is None:
@@ -81,9 +96,8 @@ def _sample(reply: Reply) -> Sample:
         outcome = Outcome.OK if reply.status == 200 else Outcome.HTTP_ERROR
         if findings:
             outcome, violations = Outcome.FAILED_CHECK, violations_of(findings)
-    sent_s, status = reply.sent_s, reply.status
     return Sample(
-        OPERATION, SCENARIO, sent_s, sent_s, reply.done_s, outcome, violations, status,
+        OPERATION, SCENARIO, due_s, reply.sent_s, reply.done_s, outcome, violations, reply.status,
         None, False, False, reply.sent_bytes, reply.received_bytes, reply.resent,
     )  # fmt: skip
 
@@ -129,22 +143,23 @@ def merge(recorder: WindowRecorder, into: Window, everything: bool) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
-    parser.add_argument("--through", choices=("plain", "client"), default="plain")
-    parser.add_argument("--users", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--think", type=float, default=0.0, help="mean pause of a user, seconds")
-    asked = parser.parse_args(argv)
-    plan = benchmark_plan(asked.url, asked.seconds, asked.users)
+    asked = _parser().parse_args(argv)
+    plan = benchmark_plan(asked.url, asked.seconds, asked.users, asked.rate)
     clock, chance, total = Clock(), Random(1), Window()
     recorder = WindowRecorder(clock, PhaseBook.of(plan), "local", clock.now_s())
-    until_s = time.perf_counter() + asked.seconds
     new_transport = transport_for(plan)
+    started_s = time.perf_counter()
+    until_s = started_s + asked.seconds
+    arrivals = None
+    if asked.rate:
+        arrivals = OpenArrivals(plan, Schedule(RateCurve.of(plan), 0, 1), started_s)
+        until_s = float("inf")  # they end when the arrivals do
 
     def begin(number: int) -> gevent.Greenlet:
         transport = new_transport()
-        if asked.through == "client":
+        if arrivals is not None:
+            exchange = due_exchange(transport, recorder, arrivals)
+        elif asked.through == "client":
             exchange = client_exchange(plan, number, transport, recorder)
         else:
             exchange = plain_exchange(transport, recorder)
@@ -152,12 +167,35 @@ def main(argv: Sequence[str]) -> int:
 
     users = [begin(number) for number in range(1, asked.users + 1)]
     gevent.spawn(collect, recorder, total)
+    if arrivals is not None:
+        playing = gevent.spawn(arrivals.play)
+        gevent.sleep(asked.seconds)
+        while arrivals.waiting:  # what was due before the end is still sent
+            gevent.sleep(0.01)
+        arrivals.close()
+        playing.join()
     gevent.joinall(users, raise_error=True)
     merge(recorder, total, everything=True)
+    print(json.dumps({**told(total), "started_s": started_s, "unsent": arrivals.unsent if arrivals else 0}))
+    return 0
+
+
+def told(total: Window) -> dict[str, Any]:
+    """What the windows say."""
     failures = total.samples - total.outcomes.get(Outcome.OK, 0)
     latency_ms = [value and value / 1e3 for value in total.latency.percentiles_us([0.5, 0.9, 0.99, 0.999])]
-    print(json.dumps({"requests": total.samples, "failures": failures, "latency_ms": latency_ms}))
-    return 0
+    return {"requests": total.samples, "failures": failures, "latency_ms": latency_ms}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--through", choices=("plain", "client"), default="plain")
+    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--think", type=float, default=0.0, help="mean pause of a user, seconds")
+    parser.add_argument("--rate", type=float, help="open load: requests per second")
+    return parser
 
 
 if __name__ == "__main__":
