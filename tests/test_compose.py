@@ -155,8 +155,18 @@ def test_generators_are_never_paused():
 
 def test_images_are_pinned():
     """Every foreign image names a version."""
-    foreign = [service["image"] for service in services().values() if "build" not in service]
+    foreign = {service["image"] for service in services().values()} - {"acgs-loadtest", "acgs-analyzer"}
     assert sorted(foreign) == ["grafana/grafana:11.6.0", "prom/prometheus:v2.53.0", "redis:7-alpine"]
+
+
+def test_each_image_is_built_once():
+    """One service builds each of our images; the others wait for it, and never ask a registry for the name."""
+    built = {service["image"]: name for name, service in services().items() if "build" in service}
+    assert built == {"acgs-loadtest": "folders", "acgs-analyzer": "analyzer"}
+    for name, service in services().items():
+        if "build" not in service and service["image"] in built:
+            assert service["pull_policy"] == "never", name
+            assert "folders" in service["depends_on"], name
 
 
 def test_mounted_files_exist():
