@@ -53,10 +53,9 @@ class Workplace:
         self.total = Window()
         self._transport = transport_for(plan)
 
-    def new_visit(self, pause: Callable[[float], None]) -> tuple[int, Visit]:
+    def new_visit(self, pause: Callable[[float], None]) -> Visit:
         """As ``users.Workplace``."""
-        visit = self.world.new_visit(self._transport, self.recorder, ClosedArrivals(), pause)
-        return visit.number, visit
+        return self.world.new_visit(self._transport, self.recorder, ClosedArrivals(), pause)
 
     def collect(self) -> None:
         """Take the windows that are over, as for a report."""
