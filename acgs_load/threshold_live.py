@@ -127,8 +127,7 @@ class _SumWatch:
             self._totals.setdefault(operation, Window()).merge(window)
             if window.last_done_s:
                 first_s, last_s = min(first_s, window.first_done_s), max(last_s, window.last_done_s)
-        gap_s = min(first_s, end_s) - self._last_done_s
-        self._silence_s = max(self._silence_s or 0.0, gap_s, end_s - last_s)
+        self._silence_s = max(self._silence_s or 0.0, min(first_s, end_s) - self._last_done_s)
         self._last_done_s = last_s
 
     @property

@@ -230,6 +230,13 @@ def test_a_window_at_the_edge_of_a_phase_is_judged_on_its_own_length():
     assert rates == [pytest.approx(10.0), pytest.approx(10.0)]
 
 
+@pytest.mark.parametrize(("fraction", "first"), [(0.0, 10), (0.4, 10), (0.5, 11), (0.7, 11)])
+def test_a_phase_begins_with_the_nearest_second(fraction, first):
+    """So that at most half a second of its first window belongs to another phase."""
+    timeline = Timeline(START_S + fraction, HOLD)
+    assert timeline.windows(10, HOLDS)[0][0] == int(START_S) + first
+
+
 def test_equal_keys_are_merged_in_any_order():
     """Late windows of a second already seen add up."""
     timeline, twin = Timeline(START_S, HOLD), Timeline(START_S, HOLD)
