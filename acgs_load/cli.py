@@ -106,9 +106,19 @@ def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:
     from acgs_load.settings import resolve
 
     settings = resolve(flags, environ)
+    if settings.baseline is not None:
+        settings = dataclasses.replace(settings, baseline=_baseline(settings.said("BASELINE"), settings.baseline))
     name = settings.test_name or settings.test_type
     folder = Path(settings.output, name, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
     return plan_for(settings, str(folder), _cpus())
+
+
+def _baseline(said: str, folder: str) -> str:
+    """The folder of an earlier run, absolute: to learn after the run that there is none would be late."""
+    path = Path(folder).absolute()
+    if not (path / "plan.json").is_file():
+        raise UsageError(f"{said} {folder}: holds no run; name the folder of a finished one, with its plan.json")
+    return str(path)
 
 
 def _cpus() -> int:

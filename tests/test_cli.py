@@ -92,6 +92,7 @@ WRONG = [
     (["--threshold", "latency_p95_ms <= 1.1 * baseline"], "name its run folder with --baseline"),
     (["--config-file", "/nowhere.json"], "--config-file /nowhere.json: No such file"),
     (["--target", "http://u:hunter2@x"], "must not carry credentials"),
+    (["--baseline", "/nowhere"], "--baseline /nowhere: holds no run"),
     (["--test-name", "a/b"], "--test-name a/b: must be letters"),
 ]
 
@@ -148,6 +149,15 @@ def test_without_a_name_the_type_names_the_run(started, tmp_path):
     """``--test-name`` may be left out."""
     run("--test-type", "spike", "--output", str(tmp_path))
     assert started[0][0].name == "spike"
+
+
+def test_a_baseline_is_named_once_and_for_all(started, tmp_path, monkeypatch):
+    """The plan holds its absolute path, whatever folder the analysis runs in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / "plan.json").write_text("{}")
+    assert run("--baseline", "before", "--threshold", "latency_p95_ms <= 1.1 * baseline") == 1
+    assert started[0][0].baseline == str(tmp_path / "before")
 
 
 def test_thresholds_may_be_repeated(started, tmp_path):
