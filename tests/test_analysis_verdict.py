@@ -7,6 +7,7 @@ from run_fixture import STARTED, RunFixture, plan_of, thresholds
 
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.load import load_run
+from acgs_load.analysis.machines import lag_p99_ms
 from acgs_load.contract import Outcome
 from acgs_load.errors import ExitCode, UsageError
 from acgs_load.health import HealthRow
@@ -42,7 +43,8 @@ INVALID = {
     "a process above 90 % for 3 s": (lambda f: heat(f), "saturated: worker-1 above 90%"),
     "the master above 90 % for 3 s": (lambda f: heat(f, "master"), "saturated: master"),
     "a saturated process that skips a row": (lambda f: heat(f, seconds=(10, 12)) or drop(f, 11), "for 3 s in a row"),
-    "loop lag": (lambda f: heat(f, seconds=(10, 15), cpu=0.3, lag_ms=51), "event loop of worker-1 lags up to 51 ms"),
+    "long stalls": (lambda f: heat(f, seconds=(10, 15), cpu=0.3, lag_ms=180), "loop of worker-1 adds up to 55 ms"),
+    "a loop that stalls as a rule": (lambda f: heat(f, seconds=range(13), cpu=0.3, lag_ms=51), "adds up to 51 ms"),
     "a lost worker": (lambda f: f.run.update(workers_lost=1), "1 of 2 workers lost"),
     "all workers lost": (lambda f: f.run.update(ended_by="workers_lost"), "all of 2 workers lost"),
     "lost samples": (lambda f: f.run.update(samples_lost=3), "3 samples"),
@@ -80,7 +82,9 @@ TRUSTED = {
     "busy before the run": lambda f: f.health.extend(
         HealthRow(STARTED - s, "master", "", 1.0, 1, 900.0, 1, 0, 0, 0) for s in (3, 4, 5, 6)
     ),
-    "one hiccup in a short run": lambda f: heat(f, seconds=(10,), cpu=0.3, lag_ms=400),
+    "one hiccup in a short run": lambda f: heat(f, seconds=(10,), cpu=0.3, lag_ms=299),
+    "stalls that few moments see": lambda f: heat(f, seconds=(10, 15), cpu=0.3, lag_ms=174),
+    "a late master": lambda f: heat(f, "master", seconds=range(25), cpu=0.3, lag_ms=400),
     "1 % unsent": lambda f: f.run.update(arrivals=arrivals(10)),
     "clocks within a second": lambda f: f.run.update(clock_skew_ms=1000),
     "clocks unknown": lambda f: f.run.update(clock_skew_ms=None),
@@ -240,3 +244,21 @@ def test_an_unreadable_threshold_is_refused(fixture):
     """Before anything is judged."""
     with pytest.raises(UsageError, match="column"):
         verdict(fixture, thresholds=thresholds("latency <= 9"))
+
+
+@pytest.mark.parametrize(
+    ("stalls_ms", "expected_ms"),
+    [
+        ([0] * 100, 0),
+        ([5] * 100, 5),  # 0.5 % of the moments wait at all; the typical second stalls 5 ms
+        ([60] * 100, 60),
+        ([1000] * 2 + [0] * 98, 500),  # the last 500 ms of each stall are 1 % of 100 s
+        ([0] * 99 + [2000], 1000),
+        ([1500] + [500] * 2 + [0] * 97, 500),
+        ([30], 30),
+    ],
+)
+def test_loop_lag_is_what_random_moments_see(stalls_ms, expected_ms):
+    """The delay that 1 % of the moments exceed, from each second's longest stall; at least the typical second's."""
+    rows = [HealthRow(s, "worker-0", "", 0.1, 1, float(ms), 1, 1, 0, 0) for s, ms in enumerate(stalls_ms)]
+    assert lag_p99_ms(rows) == pytest.approx(expected_ms)

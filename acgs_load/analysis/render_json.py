@@ -148,7 +148,7 @@ def _target(load: Load | None) -> dict[str, Any]:
 def _generator(processes: Sequence[Process]) -> dict[str, Any]:
     return {
         "cpu_max": max((process.cpu_max for process in processes), default=None),
-        "loop_lag_p99_ms": max((process.loop_lag_p99_ms for process in processes), default=None),
+        "loop_lag_p99_ms": max((of.loop_lag_p99_ms for of in processes if of.generates), default=None),
         "memory_max_bytes": max((process.memory_max_bytes for process in processes), default=None),
         "processes": [process._asdict() for process in processes],
     }

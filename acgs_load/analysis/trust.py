@@ -63,12 +63,12 @@ def _saturation(run: Run) -> Iterator[str]:
             f"{worst.name} for {worst.saturated_s} s in a row; latencies contain the generator's own queue. "
             "Use more workers or machines, or fewer users"
         )
-    late = [process for process in seen if process.loop_lag_p99_ms > LAG_LIMIT_MS]
+    late = [process for process in seen if process.generates and process.loop_lag_p99_ms > LAG_LIMIT_MS]
     if late:
         slowest = max(late, key=lambda process: process.loop_lag_p99_ms)
         yield (
-            f"load generator late: event loop of {_named(process.name for process in late)} lags up to "
-            f"{slowest.loop_lag_p99_ms:,.0f} ms at p99 (limit {LAG_LIMIT_MS:.0f} ms), which adds to every latency. "
+            f"load generator late: the event loop of {_named(process.name for process in late)} adds up to "
+            f"{slowest.loop_lag_p99_ms:,.0f} ms to latencies at p99 (limit {LAG_LIMIT_MS:.0f} ms). "
             "Leave cores for the generators, use more workers, or fewer users"
         )
 
