@@ -59,7 +59,7 @@ def _imports(path: Path) -> set[str]:
             assert not node.level, f"{path}: relative import"
             names.add(node.module or "")
             if node.module == "acgs_load":
-                names |= {f"acgs_load.{alias.name}" for alias in node.names}
+                names |= {f"acgs_load.{alias.name}" for alias in node.names if alias.name != "__version__"}
     return names
 
 
