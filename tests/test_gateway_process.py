@@ -86,6 +86,36 @@ def test_foreign_address_is_exit_3():
     assert "cannot listen on 203.0.113.1" in ended.stderr
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_solver_that_does_not_come_up_is_one_line_and_exit_3(tmp_path, workers):
+    """A broken installation is told, not waited for; nothing is left running."""
+    (tmp_path / "z3.py").write_text("raise ImportError('no z3 here')")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys; sys.stderr = open('/dev/null', 'w') if 'solver' in str(sys.orig_argv) else sys.stderr"
+    )
+    ended = run("--port", "0", "--workers", workers, PYTHONPATH=str(tmp_path))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "did not start" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_coming_up_is_clean(number, tmp_path):
+    """A starter that changes its mind leaves nothing behind."""
+    command = [sys.executable, "-m", "acgs_load.gateway", "--port", "0"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not psutil.Process(process.pid).children():
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert out.count("\n") <= 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_everything_acknowledged_survives_a_restart(tmp_path, number):
     """Tenants, policies, chains, keys, tokens and canaries are there again, after kill -9, too."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from acgs_load.contract import DEFAULT_CONSTITUTIONAL_HASH
-from acgs_load.errors import LoadTestError, UsageError
+from acgs_load.errors import ExitCode, LoadTestError, UsageError
 from acgs_load.gateway.faults import describe_faults, parse_faults
 
 PORT_MOST = 65_535
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LoadTestError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return int(error.exit_code)
+    except KeyboardInterrupt:  # before the server took the signals over
+        return int(ExitCode.INTERRUPTED)
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -12,23 +11,14 @@ from acgs_load.gateway.answers import Answer, invalid_field, not_found, tenant_d
 from acgs_load.gateway.canonical import ContentError, canonical_json
 from acgs_load.gateway.chain import CLIENT_FIELDS, entry_bytes, entry_hash, genesis_hash
 from acgs_load.gateway.metrics import Metrics
+from acgs_load.gateway.patrol import COLUMNS, Patrol, Stored
 from acgs_load.gateway.request import Request, hashed_fields
 from acgs_load.gateway.signatures import Signer
 from acgs_load.gateway.store import Store
 
 WINDOW_DEFAULT, WINDOW_MOST = 16, 16
 _HEAD = "SELECT sequence, entry_hash FROM entries WHERE tenant_id = ? ORDER BY sequence DESC LIMIT 1"
-_COLUMNS = "sequence, entry, entry_hash, signature"
-_BY_EVENT = f"SELECT tenant_id, {_COLUMNS} FROM entries WHERE event_id = ?"
-
-
-class Stored(NamedTuple):
-    """One entry as the store holds it."""
-
-    sequence: int
-    entry: bytes
-    entry_hash: str
-    signature: str
+_BY_EVENT = f"SELECT tenant_id, {COLUMNS} FROM entries WHERE event_id = ?"
 
 
 class Audit:
@@ -40,6 +30,7 @@ class Audit:
         self._metrics = metrics
         self._constitutional_hash = constitutional_hash
         self._genesis_hash = genesis_hash(constitutional_hash)
+        self._patrol = Patrol(store, self._genesis_hash, self._holds)
 
     async def create(self, request: Request) -> Answer:
         """``audit_create``: the entry's place in the chain, its hash and its signature."""
@@ -61,7 +52,9 @@ class Audit:
         if row[0] != request.claims.tenant_id:
             raise tenant_denied("the event belongs to another tenant")
         stored = Stored(*row[1:])
-        is_valid = self._holds(stored, self._hash_at(row[0], stored.sequence - 1))
+        is_valid = self._holds(stored, self._hash_at(row[0], stored.sequence - 1)) and self._signer.is_genuine(
+            bytes.fromhex(stored.entry_hash), stored.signature
+        )
         entry = {"entry": orjson.Fragment(stored.entry), "entry_hash": stored.entry_hash}
         return Answer(200, {"is_valid": is_valid, **entry})
 
@@ -70,12 +63,12 @@ class Audit:
         last = request.query_count("last", WINDOW_DEFAULT, WINDOW_MOST)
         tenant_id = request.claims.tenant_id
         rows = self._store.rows(
-            f"SELECT {_COLUMNS} FROM entries WHERE tenant_id = ? ORDER BY sequence DESC LIMIT ?", tenant_id, last
+            f"SELECT {COLUMNS} FROM entries WHERE tenant_id = ? ORDER BY sequence DESC LIMIT ?", tenant_id, last
         )
         window = [Stored(*row) for row in reversed(rows)]
         length = window[-1].sequence if window else 0
         body = {
-            "is_valid": self._window_holds(tenant_id, window),
+            "is_valid": self._window_holds(tenant_id, window) and self._patrol.walk(tenant_id, length),
             "length": length,
             "head_hash": window[-1].entry_hash if window else self._genesis_hash,
             "entries": [orjson.Fragment(stored.entry) for stored in window],
@@ -125,11 +118,12 @@ class Audit:
         return holds
 
     def _holds(self, stored: Stored, previous_hash: str | None) -> bool:
-        """Whether the stored bytes still hash as signed, and name their place and the entry before."""
+        """Whether the stored bytes still hash as they did, and name their place and the entry before."""
+        if entry_hash(stored.entry) != stored.entry_hash:
+            return False
         entry = orjson.loads(stored.entry)
         return bool(
-            entry_hash(stored.entry) == stored.entry_hash
-            and entry["previous_hash"] == previous_hash
+            entry["previous_hash"] == previous_hash
             and entry["sequence"] == stored.sequence
             and entry["constitutional_hash"] == self._constitutional_hash
         )

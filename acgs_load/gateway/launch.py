@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from acgs_load.errors import TargetError, UsageError
+from acgs_load.errors import LoadTestError, TargetError, UsageError
 from acgs_load.gateway.metrics import Metrics
 from acgs_load.gateway.scratch import scratch_folder
 from acgs_load.gateway.signatures import new_key
@@ -79,7 +79,16 @@ class Keeper:
                 heard += len(os.read(ready, 64))
             except BlockingIOError:
                 time.sleep(0.02)
+                self._check_start()
         return not self._stopping
+
+    def _check_start(self) -> None:
+        """Raises TargetError when a worker ended before all were ready; the others are ended, too."""
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid in self._workers:
+            del self._workers[pid]
+            self._end()
+            raise TargetError(f"a worker did not start ({_why(status)})")
 
     def _fork(self, worker: int, told: int) -> None:
         sys.stdout.flush()
@@ -96,6 +105,9 @@ class Keeper:
             self._metrics.take(worker)
             run(self._options, self._listener, self._metrics, lambda: _tell(told))
             code = 0
+        except LoadTestError as error:
+            print(f"gateway: {error}", file=sys.stderr)
+            code = int(error.exit_code)
         finally:
             sys.stderr.flush()
             os._exit(code)

@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from acgs_load.errors import TargetError
 from acgs_load.gateway.answers import overloaded
 from acgs_load.gateway.metrics import Metrics
 
@@ -17,6 +18,7 @@ GRACE_S = 0.2
 """What a solver gets beyond its own time limit before it is killed; reading and model building need some of it."""
 START_LIMIT_S = 30.0
 RESTART_PAUSE_S = 1.0
+_START_FAILURES = (OSError, ValueError, TimeoutError)
 WAITING_MOST = 512
 WAIT_MOST_S = 20.0
 """A question that finds no solver for so long is refused as overloaded, before its client gives up."""
@@ -58,8 +60,12 @@ class Solvers:
         self._waiting = 0
 
     async def start(self) -> None:
-        """Returns once every solver is ready."""
-        await asyncio.gather(*(self._spawn() for _ in range(self._count)))
+        """Returns once every solver is ready. Raises TargetError when one does not come up."""
+        started = await asyncio.gather(*(self._spawn() for _ in range(self._count)), return_exceptions=True)
+        for failure in filter(None, started):
+            if isinstance(failure, _START_FAILURES):
+                raise TargetError(f"the solver did not start ({type(failure).__name__}); is z3-solver installed?")
+            raise failure
 
     async def ask(self, question: Question) -> Verdict:
         """The verdict, within the question's time and a short grace once a solver is free. Raises Refusal (503)."""
@@ -140,7 +146,7 @@ class Solvers:
         while True:
             try:
                 return await self._spawn()
-            except (OSError, ValueError, TimeoutError) as error:
+            except _START_FAILURES as error:
                 print(f"gateway: a solver did not start ({error!a}); it is tried again", file=sys.stderr, flush=True)
                 await asyncio.sleep(RESTART_PAUSE_S)
 

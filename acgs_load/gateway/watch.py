@@ -17,7 +17,7 @@ def is_ancestor(pid: int) -> bool:
         return True
     try:
         return any(parent.pid == pid for parent in psutil.Process().parents())
-    except psutil.NoSuchProcess:  # an ancestor ended while it was looked at
+    except psutil.Error:  # an ancestor ended while it was looked at
         return False
 
 

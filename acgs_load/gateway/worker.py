@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,12 +82,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop the server; it does not raise them again afterwards."""
+    def obey_signals(self) -> None:
+        """From now on SIGTERM and SIGINT stop the server, also while it is coming up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing of uvicorn's own, which would raise the signal again after the stop."""
         yield
 
     def stop(self) -> None:
@@ -105,19 +110,18 @@ async def _serve(options: Options, listener: socket.socket, metrics: Metrics, on
     redis_url = os.environ.get(REDIS_VARIABLE)
     link = RedisLink(redis_url) if redis_url else None
     try:
+        server = _Server(_config(_application(options, store, solvers, metrics, link)), on_ready)
+        server.obey_signals()
         await solvers.start()
-        application = _application(options, store, solvers, metrics, link)
-        server = _Server(_config(application), on_ready)
         chores = [
             asyncio.create_task(_stop_when_orphaned(server, options.parents)),
             asyncio.create_task(_fold_logs(store)),
         ]
-        try:
+        if not server.should_exit:
             await server.serve([listener])
-        finally:
-            for chore in chores:
-                chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
     finally:
         await solvers.close()
         if link is not None:
@@ -181,5 +185,8 @@ async def _stop_when_orphaned(server: _Server, parents: tuple[int, ...]) -> None
 async def _fold_logs(store: Store) -> None:
     while True:
         await asyncio.sleep(FOLD_INTERVAL_S)
-        await asyncio.to_thread(fold_log, store.path)
-        store.fold_long_log()
+        try:
+            await asyncio.to_thread(fold_log, store.path)
+            store.fold_long_log()
+        except sqlite3.OperationalError as error:  # another process is at it, or the disk is full: next time
+            print(f"gateway: the store's log was not folded: {error}", file=sys.stderr, flush=True)
