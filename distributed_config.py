@@ -46,6 +46,7 @@ def _show(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) -
         print(json.dumps(plan_document(plan), indent=2, ensure_ascii=False))
     else:
         print_plan(plan, sys.stdout)
+    sys.stdout.flush()
     return 0
 
 

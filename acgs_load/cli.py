@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from acgs_load.plan import Plan
 
 _PROGRAM = "run_load_test.py"
+_PIPE_CLOSED = 141
+"""128 + SIGPIPE, as shells count."""
 _DESCRIPTION = """Load test of ACGS: drives traffic, checks every answer, measures, judges. The exit code is the
 verdict: 0 passed, 1 a threshold failed, 2 wrong usage, 3 target unreachable or not the one expected, 4 results not
 trustworthy, 5 nothing measured, 130 interrupted."""
@@ -95,6 +97,10 @@ def told(program: str, door: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # whoever read standard output has gone (head, a pager); at exit Python would try to flush into nothing
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
 
 
 def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:
@@ -134,6 +140,7 @@ def _run(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) ->
         from acgs_load.cli_plan import print_plan
 
         print_plan(plan, sys.stdout)
+        sys.stdout.flush()
         return int(ExitCode.PASSED)
     from acgs_load import session
     from acgs_load.run_folder import create_run_folder, write_atomically

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -241,3 +242,17 @@ def test_the_door_as_a_process(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "run_load_test.py: error: --users 0: must be a whole number from 1 to 1,000,000\n"
+
+
+@pytest.mark.parametrize("door", ["run_load_test.py --dry-run", "distributed_config.py --json"])
+def test_a_reader_that_goes_away_is_no_traceback(door, tmp_path):
+    """``… | head -1`` ends quietly."""
+    script, *flags = door.split()
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, str(PROJECT / script), *flags, "--test-type", "stress"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
