@@ -1,0 +1,121 @@
+"""What the master knows of a run and its workers, and what is watched around it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from course_fixture import START_S, FakeClock, arrival_counts, course_in, plan_of, report_of, window_at
+
+from acgs_load.contract import Outcome
+from acgs_load.traffic.course import ramp_end_s
+from acgs_load.traffic.descriptors import SPARE, descriptor_complaint
+from acgs_load.traffic.exporter import RunTotals
+from acgs_load.traffic.parent import Parent
+
+
+def test_lost_samples_and_lost_workers_are_told(tmp_path):
+    """What a worker recorded and what arrived are compared; a dead worker keeps its region."""
+    course = course_in(tmp_path)
+    good, bad = course.crew.join("a"), course.crew.join("b")
+    bad.identity = {"region": "us-west-2", "host": "h", "pid": 7, "corrected_ms": 250.0}
+    course.take_report(good, report_of(window_at(1, 4), samples=4))
+    course.take_report(bad, report_of(window_at(1, 2), samples=9, skew_ms=-12.5))
+    bad.gone = True
+    record = course.record()
+    assert (record["samples_lost"], record["workers_lost"], record["clock_skew_ms"]) == (7, 1, 12.5)
+    assert record["workers"][1] == {
+        "index": 1,
+        "region": "us-west-2",
+        "host": "h",
+        "pid": 7,
+        "samples_sent": 9,
+        "samples_received": 2,
+        "lost": True,
+        "clock_skew_ms": 250.0,
+    }
+
+
+def test_a_report_after_the_last_changes_nothing(tmp_path):
+    """Neither the files, which are closed, nor the counts."""
+    course = course_in(tmp_path)
+    member = course.crew.join("a")
+    course.take_report(member, report_of(window_at(1, 4), samples=4))
+    course.settle(everything=True)
+    course.take_report(member, report_of(window_at(1, 4), samples=8))
+    assert member.received == 4
+
+
+def test_arrivals_of_all_workers_add_up(tmp_path):
+    """Counts are sums, lateness the worst."""
+    course = course_in(tmp_path)
+    for client, late_ms in (("a", 3.0), ("b", 9.0)):
+        course.crew.join(client).told = {"arrivals": {**arrival_counts(), "late_max_ms": late_ms}}
+    assert course.crew.arrivals() == {"scheduled": 20, "sent": 20, "unsent": 0, "waited": 0, "late_max_ms": 9.0}
+
+
+def test_users_without_token_are_counted_once_after_the_ramp(tmp_path):
+    """Two seconds after the last users came; what happens later does not count."""
+    clock = FakeClock(START_S)
+    course = course_in(tmp_path, plan_of(flags={"duration": "30s"}), clock)
+    member = course.crew.join("a")
+    for elapsed_s, logged_in, expected in ((1, 0, None), (ramp_end_s(course.plan) + 2.1, 7, 3), (20, 10, 3)):
+        clock.epoch_s = START_S + elapsed_s
+        member.told = {"users": 10, "logged_in": logged_in}
+        course.count_users(10)
+        assert course.without_token == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected_s"),
+    [({"test_type": "spike", "duration": "300s", "users": 100}, 120.0), ({"duration": "30s", "users": 20}, 5.0)],
+)
+def test_the_end_of_the_ramp_is_when_all_users_are_there(flags, expected_s):
+    """Not the end of the first stage: a spike begins with a baseline."""
+    assert ramp_end_s(plan_of(flags=flags)) == pytest.approx(expected_s)
+
+
+@pytest.mark.parametrize(
+    ("users", "limit", "complains"), [(100, 1024, False), (1024 - SPARE, 1024, False), (900, 1024, True)]
+)
+def test_too_few_file_descriptors_are_said_in_one_line(users, limit, complains):
+    """With the numbers, and what to do."""
+    text = descriptor_complaint(users, limit)
+    assert bool(text) == complains
+    assert not text or ("ulimit -n" in text and "\n" not in text)
+
+
+def test_a_parent_that_is_gone_is_noticed(monkeypatch):
+    """Named by the environment; without a name there is nothing to notice."""
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    monkeypatch.setenv("ACGS_PARENT_PID", str(child.pid))
+    assert not Parent.from_environment().alive
+    called = []
+    Parent.from_environment().watch(lambda: called.append(True))
+    assert called == [True]
+    monkeypatch.setenv("ACGS_PARENT_PID", str(os.getppid()))
+    assert Parent.from_environment().alive
+    monkeypatch.delenv("ACGS_PARENT_PID")
+    assert Parent.from_environment().alive
+
+
+def test_the_exporter_says_what_the_windows_say(tmp_path):
+    """Requests by outcome, violations, and a cumulative histogram whose last bucket is everything."""
+    totals, course = RunTotals(), course_in(tmp_path)
+    assert list(totals.collect()) == []
+    totals.follow(course)
+    for key, window in (window_at(1, 3), window_at(2, 2, latency_s=3.0), window_at(2, 1, outcome=Outcome.TIMEOUT)):
+        totals._see(key, window)
+    samples = {
+        (one.name, one.labels.get("outcome") or one.labels.get("le")): one.value
+        for family in totals.collect()
+        for one in family.samples
+    }
+    assert samples["acgs_load_requests_total", "ok"] == 5
+    assert samples["acgs_load_requests_total", "timeout"] == 1
+    assert samples["acgs_load_latency_seconds_bucket", "0.1"] == 4
+    assert samples["acgs_load_latency_seconds_bucket", "5"] == 6
+    assert samples["acgs_load_latency_seconds_bucket", "+Inf"] == samples["acgs_load_latency_seconds_count", None] == 6
