@@ -141,6 +141,23 @@ def test_an_earlier_deadline_counts(clock):
     assert len(one.expired_s) == 1
 
 
+def test_a_deadline_that_has_passed_already_expires_at_once(clock):
+    """A connection that took all the time leaves none for the request."""
+    one = Waiting(clock, DeadlineWheel(clock)).wait(-5.0)
+    clock.pass_time(2 * TICK_S)
+    assert len(one.expired_s) == 1
+
+
+def test_an_old_slot_does_not_enrol_anew(clock):
+    """Otherwise connections would stand in the wheel more often with every earlier deadline."""
+    wheel = DeadlineWheel(clock)
+    one = Waiting(clock, wheel).wait(1.0).wait(0.5)
+    clock.pass_time(0.6)
+    one.wait(5.0)
+    clock.pass_time(1.0)
+    assert sum(map(len, wheel._slots.values())) == 1
+
+
 class Resolver:
     """Answers with what it is given, slowly, and counts."""
 

@@ -9,7 +9,7 @@ import sys
 import gevent
 import pytest
 from broken_peers import Peer, answers, answers_once_then, full_listener, says
-from test_transport import KINDS, LATE, LOST, head, maker, transport
+from test_transport import KINDS, LATE, LOST, head, maker, transport, words
 
 
 def test_two_hundred_users_each_get_their_own_answers():
@@ -61,6 +61,14 @@ def test_connecting_counts_into_the_time_out(kind):
         reply = transport(kind, url, timeout_s=0.2).exchange("GET", "/", b"", None)
     assert (reply.failure, reply.detail) == (LATE, "no connection in time")
     assert reply.done_s - reply.sent_s >= 0.2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_request_that_nobody_takes_runs_into_the_time_out(kind):
+    """Connected, but the peer never reads: said in words of its own."""
+    with Peer(lambda line: line.sleep(1), receive_bytes=4096) as peer:
+        reply = transport(kind, peer.url, timeout_s=0.3).exchange("POST", "/", b"", bytes(8 * 1024 * 1024))
+    assert (words(reply), reply.detail) == ((0, LATE, b""), "request not taken in time")
 
 
 def test_closing_ends_an_exchange_of_another_greenlet():
