@@ -76,7 +76,13 @@ def compared(run: Run, measures: Mapping[str, Measure], baseline: Run) -> Compar
 
 def _differences(plan: Plan, before: Plan) -> list[str]:
     return [
-        f"{name}: {getattr(before, name)} then, {getattr(plan, name)} now"
+        f"{name}: {_said(getattr(before, name))} then, {_said(getattr(plan, name))} now"
         for name in ALIKE
         if getattr(plan, name) != getattr(before, name)
     ]
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item:g}" for name, item in value.items())
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

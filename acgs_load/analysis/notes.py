@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from acgs_load.analysis.drift import Drift
+from acgs_load.analysis.groups import latency_of, traffic
 from acgs_load.analysis.load import Run
 from acgs_load.analysis.trust import UNSENT_LIMIT, tokenless
 from acgs_load.analysis.wording import at_text, value_text
@@ -58,7 +59,9 @@ def notes_of(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:
             f"than they were; the longest silence was {value_text(silence, 's')}"
         )
     else:
-        yield "open load: latency counts from the moment a request was due; from its sending it stands beside"
+        service = latency_of(traffic(run.timeline.slice(phases=run.timeline.hold_names)).service).percentiles_ms
+        told = ", ".join(f"{name} {value_text(service[name], 'ms')}" for name in ("p50", "p95", "p99"))
+        yield f"open load: latency counts from the moment a request was due; from its sending: {told}"
     held = [phase for phase in run.record.phases if phase.hold]
     if held:
         length = at_text(sum(phase.to_s - phase.from_s for phase in held))
