@@ -92,7 +92,9 @@ def told(program: str, door: Callable[[], int]) -> int:
     try:
         return door()
     except LoadTestError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
+        # a message repeats what it was given, and a terminal must not obey that
+        line = "".join(letter if letter.isprintable() else " " for letter in str(error))
+        print(f"{program}: error: {line}", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from acgs_load.errors import UsageError
 from acgs_load.plan import Account, Node, ThresholdText
 
 
@@ -92,4 +93,8 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings
     # pydantic takes longer to load than --help may take to answer
     from acgs_load.settings_model import resolved
 
-    return resolved(flags, environ)
+    try:
+        return resolved(flags, environ)
+    except UsageError as error:
+        # what was wrong is repeated in the message, and may hold line ends
+        raise UsageError(" ".join(str(error).split())) from None

@@ -93,6 +93,8 @@ WRONG = [
     (["--threshold", "latency_p95_ms <= 1.1 * baseline"], "name its run folder with --baseline"),
     (["--config-file", "/nowhere.json"], "--config-file /nowhere.json: No such file"),
     (["--target", "http://u:hunter2@x"], "must not carry credentials"),
+    (["--users", "\x1b[2J\n5"], "--users  [2J 5: must be a whole number"),
+    (["--threshold", "latency\n\x1b[2J"], "column 9"),
     (["--baseline", "/nowhere"], "--baseline /nowhere: holds no run"),
     (["--test-name", "a/b"], "--test-name a/b: must be letters"),
 ]
