@@ -11,6 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from test_gateway_support import EVENT, HASH, Gateway
 
+pytestmark = pytest.mark.slow
+
 NAMED = {"constitutional_hash": HASH}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 GENESIS = hashlib.sha256(f"genesis_block:{HASH}".encode()).hexdigest()

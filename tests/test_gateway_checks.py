@@ -9,6 +9,8 @@ import jwt
 import pytest
 from test_gateway_support import EVENT, HASH, POLICY, Client, Gateway, requests_counted
 
+pytestmark = pytest.mark.slow
+
 OTHER_HASH = "0" * 16
 LONG = b'{"a":"' + b"x" * (256 * 1024) + b'"}'
 NAMED = {"constitutional_hash": HASH}

@@ -9,6 +9,8 @@ from test_gateway_support import Client, gateways_by_faults
 from acgs_load.errors import UsageError
 from acgs_load.gateway.faults import FAULTS, describe_faults, parse_faults
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def gateways():

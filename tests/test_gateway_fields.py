@@ -6,6 +6,8 @@ import pytest
 from test_gateway_checks import HASHED, NAMED, PLAIN, SENDING, VERIFY, is_refusal
 from test_gateway_support import EVENT, POLICY, Gateway
 
+pytestmark = pytest.mark.slow
+
 OTHER_HASH = "0" * 16
 LONG = b'{"a":"' + b"x" * (256 * 1024) + b'"}'
 

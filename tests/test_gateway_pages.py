@@ -9,6 +9,8 @@ from test_gateway_support import HASH, POLICY, Gateway, requests_counted
 
 from acgs_load.contract import OPERATIONS
 
+pytestmark = pytest.mark.slow
+
 NAMED = {"constitutional_hash": HASH}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 GENESIS = hashlib.sha256(f"genesis_block:{HASH}".encode()).hexdigest()

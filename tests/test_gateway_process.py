@@ -14,6 +14,8 @@ import psutil
 import pytest
 from test_gateway_support import HASH, POLICY, ROOT, Client, Gateway, requests_counted
 
+pytestmark = pytest.mark.slow
+
 
 def run(*flags, **environment):
     """A gateway that is not expected to come up."""

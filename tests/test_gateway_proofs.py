@@ -8,6 +8,8 @@ import psutil
 import pytest
 from test_gateway_support import HASH, Client, Gateway
 
+pytestmark = pytest.mark.slow
+
 HARD = "(declare-const a Int)(declare-const b Int)(declare-const c Int)(assert (and (> a 1) (> b 1) (> c 1)))"
 HARD += "(assert (= (+ (* a a a) (* b b b)) (* c c c)))"
 CUBES = {"a": "Int", "b": "Int", "c": "Int"}

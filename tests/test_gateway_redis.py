@@ -11,6 +11,7 @@ from test_gateway_support import Client, Gateway
 
 BINARY = shutil.which("redis-server")
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.redis,
     pytest.mark.skipif(BINARY is None, reason="there is no redis-server on this machine"),
 ]

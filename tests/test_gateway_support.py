@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 HASH = "cdd01ef066bc6cf2"
 POLICY = {"rule": {"effect": "permit", "actions": ["read"]}, "constraints": [], "conditions": [], "metadata": {}}

@@ -14,6 +14,8 @@ from uvicorn.server import ServerState
 from acgs_load.gateway.wire import REQUEST_LIMIT_S
 from acgs_load.gateway.wire import Wire as HttpConnection
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 256 * 1024
 LOGIN = json.dumps({"username": "u", "password": "p", "tenant_id": "t", "constitutional_hash": HASH}).encode()
 HEAD = f"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nX-Constitutional-Hash: {HASH}\r\n".encode()

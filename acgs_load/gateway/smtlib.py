@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 SORTS = frozenset({"Bool", "Int", "Real"})
 DEPTH_MOST = 256
 """Nesting beyond this is refused, so that no recursive reader behind us can run out of stack."""
+REMEMBERED = 1024
+"""Texts whose reading is kept, because clients send the same ones again and again."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = frozenset(
     {"_", "as", "let", "exists", "forall", "match", "par", "true", "false", "not", "and", "or", "xor", "ite", "abs"}
@@ -35,8 +38,9 @@ class Script(NamedTuple):
     text: str
 
 
+@lru_cache(maxsize=REMEMBERED)
 def read_script(text: str) -> Script:
-    """The assertions of a whole script, up to ``exit``. Raises SmtError."""
+    """The assertions of a whole script, up to ``exit``; not to be altered. Raises SmtError."""
     constants: dict[str, str] = {}
     kept: list[str] = []
     ended = False
@@ -195,6 +199,7 @@ def _check_sorts(sorts: list[str]) -> None:
         raise SmtError("a sort is none of Bool, Int, Real")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _term(text: str) -> str:
     """One term, written anew. Raises SmtError when the text is not exactly one."""
     tokens = tokenize(text)
