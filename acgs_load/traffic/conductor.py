@@ -165,7 +165,7 @@ class Conductor:
         try:
             course.take_report(member, report)
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            course.errors.append(f"report of worker {member.index} not readable: {type(error).__name__}: {error}")
+            course.note(f"report of worker {member.index} not readable: {type(error).__name__}: {error}")
             logger.exception("report of worker %s not readable", member.index)
 
     def _open_course(self) -> Course:

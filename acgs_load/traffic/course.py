@@ -24,6 +24,7 @@ from acgs_load.traffic.telemetry import Telemetry
 
 WITHOUT_TOKEN_AFTER_S = 2.0
 """Users spawned at the very end of the ramp get this long to log in before they count as without token."""
+ERRORS_MAX = 100
 
 
 @dataclass(slots=True)
@@ -84,8 +85,14 @@ class Course:
                 listener(WindowKey(*labels), Window.from_wire(wire))
         self.telemetry.examples(report.pop("examples"))
         self.telemetry.health(report.pop("health"))
-        self.errors += [f"{error} [worker {member.index}]" for error in report.pop("errors")]
+        for error in report.pop("errors"):
+            self.note(f"{error} [worker {member.index}]")
         member.told = report
+
+    def note(self, error: str) -> None:
+        """Keep the text of something that went wrong in the generators; the first hundred tell enough."""
+        if len(self.errors) < ERRORS_MAX:
+            self.errors.append(error)
 
     def settle(self, everything: bool = False) -> None:
         """Write what is old enough, and show it to the listeners."""

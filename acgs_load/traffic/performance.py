@@ -160,7 +160,7 @@ class Performance:
             course.wake.clear()
         for member in course.crew.awaited:
             member.gone = True
-            course.errors.append(f"worker {member.index} did not report in full within the stop time-out")
+            course.note(f"worker {member.index} did not report in full within the stop time-out")
 
     def _watch_vitals(self) -> None:
         """The master's own health; that of a local run is its station's to tell."""
