@@ -94,10 +94,13 @@ def _thresholds(
     settings: Settings, profile: Profile, draft: LoadDraft, mix: Mapping[str, float], target_rps: float | None
 ) -> tuple[ThresholdText, ...]:
     throughput: list[str] = []
-    # the steps of a search cannot owe one and the same throughput; the steps of stairs owe their share of it
+    # a search owes its own rate step by step; of stairs, only the top owes all of it
     if target_rps is not None and not profile.search:
         peak = draft.load == "closed" and not profile.seeks_break
         throughput = throughput_thresholds(target_rps, peak, draft.duration_s)
+    if profile.seeks_break:
+        top = [stage.name for stage in draft.stages if stage.hold][-1]
+        throughput = [f"{text} during {top}" for text in throughput]
     texts = merged(default_thresholds(mix, settings.compliance_min, throughput), settings.thresholds)
     return as_breaking(texts) if profile.seeks_break else texts
 
