@@ -93,4 +93,9 @@ def _score_value(text: str) -> float | None:
 
 def shown(value: Any) -> str:
     """``value`` short and on one line, for a finding's text."""
-    return ascii(value[:80] if type(value) is str else str(value)[:80])
+    if type(value) is str:
+        return ascii(value[:80])
+    try:
+        return ascii(str(value)[:80])
+    except RecursionError:
+        return f"a deeply nested {type(value).__name__}"

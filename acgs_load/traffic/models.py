@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import gcd
 from typing import Any
 
+from acgs_load.traffic.checks import shown
 from acgs_load.traffic.smtlib import Term, Value, compile_term, parse_expressions
 
 _REAL = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?")
@@ -36,7 +37,7 @@ class Assertions:
                 return f"has no value for {name}"
             value = sort_value(sort, model[name])
             if value is None:
-                return f"{name} is {str(model[name])[:40]!r}, which is no {sort}"
+                return f"{name} is {shown(model[name])}, which is no {sort}"
             values[name] = value
         for term, text in zip(self._terms, self._texts, strict=True):
             if not term(values):

@@ -47,6 +47,14 @@ class OwnPolicy:
             self.unsure = ()
         self.version, self.content, self.refused_version = version, content, None
 
+    def settle(self, version: int, sha256: str) -> bool:
+        """Take a state that was read as the known one; False where its content is none that this user sent."""
+        for content in (self.content, *self.unsure):
+            if content.sha256 == sha256:
+                self.acknowledge(version, content)
+                return True
+        return False
+
     def doubt(self, content: Content) -> None:
         """``content`` was sent on the known version, and nobody knows what became of it."""
         self.unsure = (*self.unsure, content)

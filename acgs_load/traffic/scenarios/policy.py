@@ -64,8 +64,11 @@ def _read(client: Client, policy: OwnPolicy | None) -> OwnPolicy | None:
     if answer.lost:
         client.memory.forget_policy(policy)
         return client.memory.policy
-    if answer.body is not None and _UNTRUE.isdisjoint(answer.violations) and answer.body["version"] != policy.version:
-        policy.acknowledge(answer.body["version"], content_of(answer.body["policy"]))
+    if answer.body is None or not _UNTRUE.isdisjoint(answer.violations) or answer.body["version"] == policy.version:
+        return policy
+    if not policy.settle(answer.body["version"], content_of(answer.body["policy"]).sha256):
+        client.memory.forget_policy(policy)  # after a 409 that nothing of ours explains: somebody else's content
+        return client.memory.policy
     return policy
 
 
