@@ -270,3 +270,28 @@ def test_examples_hold_no_secrets_and_stay_on_one_line(monkeypatch):
     assert token[:20] not in text
     assert "opensesame" not in text
     assert all(len(words) <= 300 and "\n" not in words for _, _, words in stage.recorder.examples)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("x-constitutional-compliant", None, "X-Constitutional-Compliant is absent, not true"),
+        ("x-constitutional-compliant", "no", "X-Constitutional-Compliant is 'no', not true"),
+        ("x-constitutional-score", None, "X-Constitutional-Score is absent"),
+        ("x-constitutional-score", "2", "X-Constitutional-Score is '2', not a number from 0 to 1"),
+        ("x-constitutional-hash", None, "X-Constitutional-Hash is absent"),
+        ("x-constitutional-hash", "abc", "X-Constitutional-Hash is 'abc', not cdd01ef066bc6cf2"),
+    ],
+)
+def test_a_finding_says_what_came_and_what_was_due(name, value, words):
+    """In words for somebody who knows neither the code nor the contract."""
+    stage = Stage()
+
+    def spoil(answer):
+        answer.headers.pop(name)
+        if value is not None:
+            answer.headers[name] = value
+
+    stage.plant("constitutional_verify", spoil)
+    stage.visit().run("constitutional")
+    assert [text for _, _, text in stage.recorder.examples] == [f"header {words}"]
