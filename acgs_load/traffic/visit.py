@@ -39,6 +39,8 @@ class Visit:
         """Log in or refresh if that is due; returns only with a token, however often the target refuses."""
         self._world.learn_signing_keys(self._client)
         self._sign_in.renew()
+        if self._world.one_tenant:
+            self._world.other_tenant(self._client, 0)  # so that attempts have an aim from the start
 
     def run(self, scenario: str) -> None:
         """Exactly three requests of ``scenario``; those without an object are counted as skipped.

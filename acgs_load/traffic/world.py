@@ -44,6 +44,8 @@ class SharedWorld:
             common_lines(plan.constitutional_hash, plan.headers),
             secrets_from(os.environ),
         )
+        self.one_tenant = len(tenants_of(plan)) == 1
+        """All users of the run share one tenant, so an extra user must log in for attempts to aim at."""
         self._plan, self._worker_index, self._workers = plan, worker_index, workers
         self._visits = 0
         self._chains: dict[str, ChainKnowledge] = {}
