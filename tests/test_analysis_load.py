@@ -69,12 +69,15 @@ def test_a_torn_last_line_is_left_out_and_said(folder, name):
         ("run", "[1]", "a JSON list"),
         ("run", '{"schema": 2}', "schema 2 is not 1"),
         ("run", '{"schema": 1}', "no 'started_s'"),
+        ("run", '{"schema": 1, "started_s": 1e999}', "no number that a run measures"),
+        ("run", '{"schema": 1, "started_s": NaN}', "no number that a run measures"),
         ("windows", "no json\n", "windows.jsonl, line 1"),
         ("windows", "{}\n", "windows.jsonl, line 1: not what a run writes (no 'second')"),
         ("windows", "[]\n", "windows.jsonl, line 1"),
         ("windows", "\n7\n", "windows.jsonl, line 2"),
         ("generators", "second,process\n1,a\n", "generators.csv, line 2"),
         ("resources", "second,source,cpu,memory,memory_bytes\n1,tree,much,0,1\n", "resources.csv, line 2"),
+        ("resources", "second,source,cpu,memory,memory_bytes\n1,tree,inf,0,1\n", "resources.csv, line 2"),
         ("resources", b"\xff\xfe\n", "no UTF-8"),
         ("violations", '{"kind": "x"}\n', "violations.jsonl, line 1"),
         ("preflight", "nothing", "preflight.json"),
@@ -106,6 +109,12 @@ def test_wrong_content_is_one_line(folder, name, content, said):
         {"service": 7},
         {"second": None},
         {"first_done_s": "soon"},
+        {"samples": -1},
+        {"samples": 10**400},
+        {"outcomes": {"ok": -1}},
+        {"service": [1, 2, 3, -4, 5]},
+        {"service": [1, 2, 3, 10**9, 5]},
+        {"service": [1, 2, 3, True, 5]},
     ],
 )
 def test_a_wrong_window_names_its_line(folder, change):
@@ -135,3 +144,49 @@ def test_a_folder_that_is_none(tmp_path):
     """A path without a run is refused in one line."""
     with pytest.raises(UsageError, match=r"no plan\.json"):
         load_run(RunFolder(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": 7}, "name is '7'"),
+        ({"mix": {"policy": "much"}}, "mix.policy is 'much'"),
+        ({"stages": [{"name": "hold", "duration_s": None, "users_from": 1, "users_to": 1}]}, "stages[0].duration_s"),
+        ({"load": "sideways"}, "load is 'sideways'"),
+        ({"thresholds": [{"expression": 5, "source": "flag"}]}, "thresholds[0].expression"),
+        ({"users_max": True}, "users_max is 'True'"),
+        ({"baseline": 1.5}, "baseline is '1.5'"),
+    ],
+)
+def test_a_plan_of_wrong_types_is_told(folder, change, said):
+    """The plan's values are what its fields say, or the field is named."""
+    folder.plan.write_text(json.dumps(json.loads(folder.plan.read_text()) | change))
+    with pytest.raises(UsageError) as caught:
+        load_run(folder)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"started_s": 1.8e12},
+        {"ended_s": 1.0},
+        {"ended_s": 1e17},
+        {"phases": [{"name": "hold", "from_s": 5, "to_s": 1, "hold": True}]},
+        {"phases": [{"name": "hold", "from_s": 5, "to_s": 1e12, "hold": True}]},
+    ],
+)
+def test_times_that_make_no_run_are_told(folder, change):
+    """A clock in milliseconds, an end before the start, a phase of centuries."""
+    folder.run.write_text(json.dumps(json.loads(folder.run.read_text()) | change))
+    with pytest.raises(UsageError, match=r"run\.json"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("second", [0, 10**15])
+def test_a_window_of_another_time_is_told(folder, second):
+    """A second that lies a month from the run is of another clock."""
+    first, *rest = folder.windows.read_text().splitlines()
+    folder.windows.write_text("\n".join([json.dumps(json.loads(first) | {"second": second}), *rest]) + "\n")
+    with pytest.raises(UsageError, match="not of this run"):
+        load_run(folder)

@@ -221,6 +221,19 @@ def test_noise_and_trifles_are_no_drift(tmp_path):
     assert not slight.drifting
 
 
+def test_a_rise_that_chance_explains_is_no_drift(tmp_path):
+    """Twelve windows that rise by a sixth between swings as large: not certain, so not called."""
+    levels = [10, 14, 11, 15, 10, 14, 12, 16, 11, 15, 12, 16]
+    stages = (Stage("hold", 120, 20, 20, hold=True),)
+    fixture = RunFixture(tmp_path / "run", plan_of(test_type="endurance", stages=stages, thresholds=())).watched()
+    for second in range(120):
+        fixture.add(second, "policy_get", [levels[second // 10]] * 2)
+    trend = report(fixture).drift[0]
+    assert trend.change > 0.1 * trend.median
+    assert trend.p_value > 0.01
+    assert not trend.drifting
+
+
 def test_a_short_run_tells_no_drift(tmp_path):
     """Fewer than ten windows: not measured."""
     stages = (Stage("hold", 60, 20, 20, hold=True),)

@@ -11,6 +11,28 @@ from typing import Any, TypeVar
 from acgs_load.errors import UsageError
 
 Row = TypeVar("Row")
+NUMBER_MAX = 1e18
+"""Nothing that a run counts or times is larger; what is, or is not finite, is no number of ours."""
+_WRONG = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The JSON value. Raises ValueError for no JSON, for NaN and for numbers beyond all sense."""
+    return json.loads(text, parse_float=number, parse_int=whole, parse_constant=number)
+
+
+def number(text: str) -> float:
+    """The number that ``text`` spells. Raises ValueError unless it is finite and of a sensible size."""
+    value = float(text)
+    if not abs(value) <= NUMBER_MAX:
+        raise ValueError(f"{text} is no number that a run measures")
+    return value
+
+
+def whole(text: str) -> int:
+    """The whole number that ``text`` spells. Raises ValueError unless it is of a sensible size."""
+    number(text)
+    return int(text)
 
 
 def read_bytes(path: Path) -> bytes | None:
@@ -29,7 +51,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
     if content is None:
         return None
     try:
-        value = json.loads(content)
+        value = parse_json(content)
     except ValueError as error:
         raise UsageError(f"{path}: no JSON ({error}); restore the file or analyse another run") from error
     if not isinstance(value, dict):
@@ -46,13 +68,14 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any]], Row]) -> tuple
     lines = (content or b"").split(b"\n")
     torn = bool(lines[-1].strip())
     rows: list[Row] = []
-    for number, line in enumerate(lines[:-1], start=1):
+    for place, line in enumerate(lines[:-1], start=1):
         if not line.strip():
             continue
         try:
-            rows.append(parse(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise UsageError(f"{path}, line {number}: not what a run writes ({_reason(error)}); restore it") from error
+            # whole numbers are many here, and each is checked where it is used
+            rows.append(parse(json.loads(line, parse_float=number, parse_constant=number)))
+        except _WRONG as error:
+            raise UsageError(f"{path}, line {place}: not what a run writes ({_reason(error)}); restore it") from error
     return rows, torn
 
 
@@ -68,11 +91,11 @@ def read_table(path: Path, parse: Callable[[dict[str, str]], Row]) -> tuple[list
     torn = not text.endswith("\n")
     lines = text.splitlines()
     rows: list[Row] = []
-    for number, cells in _cells(lines[:-1] if torn else lines):
+    for place, cells in _cells(lines[:-1] if torn else lines):
         try:
             rows.append(parse(cells))
-        except (ValueError, TypeError, KeyError) as error:
-            raise UsageError(f"{path}, line {number}: not what a run writes ({_reason(error)}); restore it") from error
+        except _WRONG as error:
+            raise UsageError(f"{path}, line {place}: not what a run writes ({_reason(error)}); restore it") from error
     return rows, torn
 
 
@@ -84,8 +107,8 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _cells(lines: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, cells in enumerate(csv.DictReader(lines), start=2):
-        yield number, {str(name): value or "" for name, value in cells.items() if isinstance(value, str | None)}
+    for place, cells in enumerate(csv.DictReader(lines), start=2):
+        yield place, {str(name): value or "" for name, value in cells.items() if isinstance(value, str | None)}
 
 
 def _reason(error: Exception) -> str:

@@ -6,10 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from acgs_load.analysis.lines import read_bytes, read_json_lines, read_object, read_table
+from acgs_load.analysis.lines import (
+    NUMBER_MAX,
+    number,
+    parse_json,
+    read_bytes,
+    read_json_lines,
+    read_object,
+    read_table,
+    whole,
+)
 from acgs_load.analysis.record import RunRecord, record_from
+from acgs_load.analysis.soundness import first_unsound
 from acgs_load.errors import NothingMeasuredError, UsageError
 from acgs_load.health import HealthRow
+from acgs_load.histogram import bucket_index
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
@@ -19,8 +30,13 @@ MILLISECOND_LIMIT = 10_000_000_000
 """No run starts after the year 2286 in seconds, so a larger start is a file of another kind."""
 
 
-_LISTS = frozenset({"service", "response"})
+_HISTOGRAMS = frozenset({"service", "response"})
 _NO_NUMBERS = frozenset({"region", "scenario", "operation", "phase", "outcomes", "violations"})
+
+
+BUCKET_MAX = bucket_index(int(NUMBER_MAX))
+LENGTH_MAX_S = 32 * 86_400
+"""No run is longer; a window farther from the start carries a second of another clock."""
 
 
 class Example(NamedTuple):
@@ -75,6 +91,9 @@ def load_run(folder: RunFolder) -> Run:
             f"{folder.path}: nothing measured, no request was counted; see the logs in {folder.logs} and run again"
         )
     record = _record(folder, plan, windows)
+    for key, _ in windows:
+        if not -LENGTH_MAX_S <= key.second - record.started_s <= LENGTH_MAX_S:
+            raise UsageError(f"{folder.windows}: second {key.second} is not of this run; restore the file")
     if not record.complete:
         missing.append("run.json: the run was cut short before its end; phases and length are taken from the windows")
     timeline = Timeline(record.started_s, record.phases)
@@ -109,9 +128,13 @@ def _plan(folder: RunFolder) -> Plan:
             f"{folder.path}: no plan.json, so no run folder; name the folder of a run, or Locust's CSV files"
         )
     try:
-        return Plan.from_json(content)
-    except UsageError as error:
-        raise UsageError(f"{folder.plan}: {error}") from error
+        parse_json(content)
+        plan = Plan.from_json(content)
+        if (unsound := first_unsound(plan, Plan, "")) is not None:
+            raise ValueError(unsound)
+    except (UsageError, ValueError, AttributeError) as error:
+        raise UsageError(f"{folder.plan}: {error}; restore the file") from error
+    return plan
 
 
 def _record(folder: RunFolder, plan: Plan, windows: list[tuple[WindowKey, Window]]) -> RunRecord:
@@ -120,12 +143,21 @@ def _record(folder: RunFolder, plan: Plan, windows: list[tuple[WindowKey, Window
         return _record_of_windows(plan, windows)
     try:
         record = record_from(raw)
-        if not 0 <= record.started_s < MILLISECOND_LIMIT:
-            raise ValueError(f"started_s {record.started_s:g} is no epoch second")
+        _check_times(record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
         raise UsageError(f"{folder.run}: not what a run writes ({reason}); restore the file") from error
     return record
+
+
+def _check_times(record: RunRecord) -> None:
+    if not 0 <= record.started_s < MILLISECOND_LIMIT:
+        raise ValueError(f"started_s {record.started_s:g} is no epoch second")
+    if not 0 <= record.ended_s - record.started_s <= LENGTH_MAX_S:
+        raise ValueError(f"ended_s {record.ended_s:g} does not follow started_s {record.started_s:g}")
+    for phase in record.phases:
+        if not -LENGTH_MAX_S <= phase.from_s <= phase.to_s <= LENGTH_MAX_S:
+            raise ValueError(f"phase {phase.name} goes from {phase.from_s:g} s to {phase.to_s:g} s")
 
 
 def _record_of_windows(plan: Plan, windows: list[tuple[WindowKey, Window]]) -> RunRecord:
@@ -147,36 +179,51 @@ def _window(raw: dict[str, Any]) -> tuple[WindowKey, Window]:
         int(raw["second"]), str(raw["region"]), str(raw["scenario"]), str(raw["operation"]), str(raw["phase"])
     )
     for name, value in raw.items():
-        if name in _LISTS:
-            sum(value)  # anything but numbers raises TypeError here, with the line at hand, not in a later sum
-        elif name not in _NO_NUMBERS and not isinstance(value, int | float):
-            raise ValueError(f"{name} {value!r} is no number")
-    return key, Window.from_wire(raw)
+        if name in _HISTOGRAMS:
+            _check_histogram(name, value)
+        elif name not in _NO_NUMBERS and not (isinstance(value, int | float) and 0 <= value <= NUMBER_MAX):
+            raise ValueError(f"{name} {value!r} is no count and no time")
+    window = Window.from_wire(raw)
+    for count in (*window.outcomes.values(), *window.violations.values()):
+        if not 0 <= count <= NUMBER_MAX:
+            raise ValueError(f"a count of {count}")
+    return key, window
+
+
+def _check_histogram(name: str, wire: list[int]) -> None:
+    """Here, with the line at hand, rather than in a later sum."""
+    if (
+        set(map(type, wire)) != {int}
+        or min(wire) < 0
+        or max(wire) > NUMBER_MAX
+        or max(wire[3::2], default=0) > BUCKET_MAX
+    ):
+        raise ValueError(f"{name} is no histogram")
 
 
 def _health(cells: dict[str, str]) -> HealthRow:
     return HealthRow(
-        int(cells["second"]),
+        whole(cells["second"]),
         cells["process"],
         cells["region"],
-        float(cells["cpu"]),
-        int(cells["memory_bytes"]),
-        float(cells["loop_lag_max_ms"]),
-        int(cells["descriptors"]),
-        int(cells["users"]),
-        int(cells["arrivals_waiting"]),
-        int(cells["arrivals_unsent"]),
+        number(cells["cpu"]),
+        whole(cells["memory_bytes"]),
+        number(cells["loop_lag_max_ms"]),
+        whole(cells["descriptors"]),
+        whole(cells["users"]),
+        whole(cells["arrivals_waiting"]),
+        whole(cells["arrivals_unsent"]),
     )
 
 
 def _resource(cells: dict[str, str]) -> ResourceRow:
     memory_bytes = cells.get("memory_bytes", "")
     return ResourceRow(
-        int(cells["second"]),
+        whole(cells["second"]),
         cells["source"],
-        float(cells["cpu"]) if cells["cpu"] else None,
-        float(cells["memory"]) if cells["memory"] else None,
-        int(memory_bytes) if memory_bytes else None,
+        number(cells["cpu"]) if cells["cpu"] else None,
+        number(cells["memory"]) if cells["memory"] else None,
+        whole(memory_bytes) if memory_bytes else None,
     )
 
 
