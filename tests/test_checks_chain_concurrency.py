@@ -6,7 +6,7 @@ from fake_transport import Stage, unanswered
 
 from acgs_load.contract import Outcome
 from acgs_load.traffic.chain import ChainKnowledge
-from acgs_load.traffic.checks_integrity import check_appended
+from acgs_load.traffic.checks_integrity import check_appended, check_window
 
 
 def seen(stage):
@@ -86,3 +86,42 @@ def test_policies_created_meanwhile_do_not_disturb_lists():
     cursors = {sent["path"].split("cursor=")[1] for sent in stage.sent_as("policy_list")}
     assert {"", "20", "40"} <= cursors
     assert seen(stage) == {}
+
+
+def window(length, entries, head):
+    """What is found wrong with a window of an unknown chain."""
+    body = {"is_valid": True, "length": length, "head_hash": head, "entries": entries}
+    return check_window("a", ChainKnowledge(), 0, "genesis", body)[0]
+
+
+def test_an_empty_chain_is_sound_with_the_genesis_hash_as_its_head():
+    """Its length is 0 and its window empty; no other length goes with an empty window."""
+    assert window(0, [], "genesis") == []
+    assert window(0, [], "another")
+    assert window(-1, [], "genesis")
+    assert window(1, [], "genesis")
+
+
+def test_an_event_must_stand_above_every_length_acknowledged_before():
+    """Not at it: that place is taken."""
+    body = {"sequence": 3, "previous_hash": "two", "entry_hash": "three"}
+    found = [bool(check_appended("three", ChainKnowledge(), length, "genesis", body)) for length in (2, 3, 4)]
+    assert found == [False, True, True]
+
+
+def test_the_first_event_of_a_chain_links_to_genesis():
+    """A later one may link to anything that is not known yet."""
+    first = {"sequence": 1, "previous_hash": "genesis", "entry_hash": "one"}
+    assert check_appended("one", ChainKnowledge(), 0, "genesis", first) == []
+    assert check_appended("one", ChainKnowledge(), 0, "genesis", {**first, "previous_hash": "x"})
+    assert check_appended("one", ChainKnowledge(), 0, "genesis", {**first, "sequence": 2, "previous_hash": "x"}) == []
+
+
+def test_two_acknowledged_events_with_one_sequence_are_found():
+    """Even where the second was sent before the first was acknowledged."""
+    knowledge = ChainKnowledge()
+    knowledge.learn(4, "four")
+    body = {"sequence": 4, "previous_hash": "three", "entry_hash": "another"}
+    assert [finding.text for finding in check_appended("another", knowledge, 3, "genesis", body)] == [
+        "two acknowledged events have sequence 4"
+    ]
