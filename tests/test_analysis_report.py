@@ -235,6 +235,18 @@ def test_a_threshold_with_labels_is_judged_by_its_part(tmp_path):
     assert states["latency_max_ms <= 20"]["state"] == "fail"
 
 
+def test_latencies_of_the_ramp_stay_out_of_every_part(tmp_path):
+    """Operations, scenarios and regions tell the latency of the hold phases, as the thresholds do; counts tell all."""
+    fixture = RunFixture(tmp_path / "run").steady()
+    fixture.add(2, "policy_get", [4000] * 3)
+    value = told(fixture)
+    parts = [value["operations"], value["scenarios"], value["regions"]]
+    assert max(entry["latency_ms"]["max"] or 0 for rows in parts for entry in rows) == 10
+    assert row(value["operations"], "operation", "policy_get")["requests"] == 53
+    assert value["phases"][0]["latency_ms"]["max"] == 4000
+    assert value["measures"]["latency_max_ms"]["value"] == 10
+
+
 def test_the_best_source_of_cpu_is_used(tmp_path):
     """A whole host's figures beat those of one process tree."""
     fixture = RunFixture(tmp_path / "run").steady().sampled(cpu=0.1).sampled(cpu=0.6, source="prometheus")

@@ -35,6 +35,9 @@ def whole(text: str) -> int:
     return int(text)
 
 
+_LINES = json.JSONDecoder(parse_float=number, parse_constant=number)
+
+
 def read_bytes(path: Path) -> bytes | None:
     """The content of a file; None where there is none. Raises UsageError when it cannot be read."""
     try:
@@ -73,7 +76,7 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any]], Row]) -> tuple
             continue
         try:
             # whole numbers are many here, and each is checked where it is used
-            rows.append(parse(json.loads(line, parse_float=number, parse_constant=number)))
+            rows.append(parse(_LINES.decode(line.decode())))
         except _WRONG as error:
             raise UsageError(f"{path}, line {place}: not what a run writes ({_reason(error)}); restore it") from error
     return rows, torn
