@@ -49,6 +49,10 @@ INVALID = {
     "all workers lost": (lambda f: f.run.update(ended_by="workers_lost"), "all of 2 workers lost"),
     "lost samples": (lambda f: f.run.update(samples_lost=3), "3 samples"),
     "errors of users": (lambda f: f.run.update(user_errors=2), "2 errors inside the simulated users"),
+    "errors of users in words": (
+        lambda f: f.run.update(user_errors=1, errors=["KeyError: 'x'"]),
+        "first: KeyError: 'x';",
+    ),
     "unsent arrivals": (lambda f: f.run.update(arrivals=arrivals(11)), "11 of 1,000 arrivals (1.1%)"),
     "clocks apart": (lambda f: f.run.update(clock_skew_ms=-1001), "differ by 1,001 ms"),
     "nobody watched": (lambda f: f.health.clear(), "nobody watched"),

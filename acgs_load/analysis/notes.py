@@ -23,6 +23,8 @@ def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
     yield from run.missing
     if (text := tokenless(run)[1]) is not None:
         yield text
+    if run.record.errors and not run.record.user_errors:
+        yield f"{len(run.record.errors)} errors in the load generators, first: {run.record.errors[0]}"
     arrivals = run.record.arrivals
     if arrivals and 0 < arrivals.unsent <= UNSENT_LIMIT * arrivals.scheduled:
         yield f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals were never sent, because no user was free"

@@ -78,6 +78,8 @@ class RunRecord:
     workers_lost: int | None = None
     samples_lost: int | None = None
     user_errors: int = 0
+    errors: tuple[str, ...] = ()
+    """What went wrong in the generators, in words."""
     clock_skew_ms: float | None = None
     arrivals: Arrivals | None = None
     users: UsersReached | None = None
@@ -107,7 +109,8 @@ def record_from(raw: Mapping[str, Any]) -> RunRecord:
         workers=tuple(_worker(row) for row in raw.get("workers", ())),
         workers_lost=int(raw["workers_lost"]),
         samples_lost=int(raw["samples_lost"]),
-        user_errors=_count(raw.get("user_errors")),
+        user_errors=int(raw.get("user_errors") or 0),
+        errors=tuple(str(text) for text in raw.get("errors") or ()),
         clock_skew_ms=_number(raw.get("clock_skew_ms")),
         arrivals=_arrivals(arrivals) if arrivals else None,
         users=_users(users) if users else None,
@@ -161,10 +164,6 @@ def _search(raw: Mapping[str, Any]) -> SearchResult:
         for row in raw["steps"]
     )
     return SearchResult(steps, _number(raw.get("held_rps")), _number(raw.get("broke_rps")))
-
-
-def _count(value: Any) -> int:
-    return len(value) if isinstance(value, list) else int(value or 0)
 
 
 def _number(value: Any) -> float | None:

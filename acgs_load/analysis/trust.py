@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from acgs_load.analysis.load import Run
 from acgs_load.analysis.machines import LAG_LIMIT_MS, SATURATED_CPU, SATURATED_S, health_in_run, processes
+from acgs_load.analysis.wording import shortened
 
 UNSENT_LIMIT = 0.01
 """Share of the arrivals of an open load that may stay unsent."""
 SKEW_LIMIT_MS = 1_000.0
 """Clocks that differ by more cannot be put on one axis of whole seconds."""
+ERROR_MAX = 200
+"""Characters of an error's text in a reason."""
 TOKENLESS_LIMIT = 0.01
 """Share of users that may be without a token at the end of the ramp."""
 
@@ -47,9 +50,10 @@ def _losses(run: Run) -> Iterator[str]:
             "check the network between them, raise stop-timeout, and run again"
         )
     if record.user_errors:
+        first = f", first: {shortened(record.errors[0], ERROR_MAX)}" if record.errors else ""
         yield (
-            f"{record.user_errors:,} errors inside the simulated users (not the target's); "
-            "see the tracebacks in logs/worker-<n>.log and report them"
+            f"{record.user_errors:,} errors inside the simulated users (not the target's){first}; "
+            "see logs/worker-<n>.log and report them"
         )
 
 
