@@ -28,9 +28,9 @@ from acgs_load.plan import Stage
 EVIL = "<script>alert(1)</script> | `tick` [red]*x*\x1b[31m\x00 \n next"
 
 
-def failing(path):
+def failing(path, **changes):
     """A run in which everything is wrong, with an answer that tries every markup."""
-    fixture = RunFixture(path / "run", plan_of(name="evil-test")).steady().sampled()
+    fixture = RunFixture(path / "run", plan_of(name="evil-test", **changes)).steady().sampled()
     for operation in OPERATIONS:
         for violation in Violation:
             fixture.add(10, operation, [10], Outcome.FAILED_CHECK, violations=(violation,))
@@ -140,8 +140,8 @@ def test_markdown_is_short_and_safe(bad, good):
 
 def test_markdown_with_many_thresholds_stays_short(tmp_path):
     """A hundred thresholds are cut, the failed ones stand first."""
-    plan = plan_of(thresholds=thresholds(*(f"latency_p50_ms <= {n}" for n in range(100, 200)), "latency_p95_ms <= 1"))
-    text = to_markdown(report_of(load_run(RunFixture(tmp_path / "run", plan).steady().write())))
+    many = thresholds(*(f"latency_p50_ms <= {n}" for n in range(100, 200)), "latency_p95_ms <= 1")
+    text = to_markdown(failing(tmp_path, thresholds=many))
     assert len(text.splitlines()) < 60
     assert text.index("latency_p95_ms <= 1`") < text.index("latency_p50_ms")
 

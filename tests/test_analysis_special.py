@@ -1,5 +1,7 @@
 """Breaking point, capacity, recovery, drift, baseline: found where they were put, not where they were not."""
 
+from dataclasses import replace
+
 import pytest
 from run_fixture import RunFixture, plan_of, thresholds
 
@@ -71,6 +73,19 @@ def test_stress_that_breaks_at_once(tmp_path):
     assert found.breaking_point.capacity_rps is None
     assert (found.verdict.status, found.verdict.exit_code) == ("FAIL", ExitCode.FAILED)
     assert "no load was found" in found.verdict.reasons[0]
+
+
+def test_a_threshold_on_one_step_speaks_of_that_step(tmp_path):
+    """Of a latency, that step alone; of a throughput, every step owes its share of what that one owes."""
+    fixture = stairs(tmp_path, broken_from=20)
+    texts = ("latency_p95_ms <= 2000 during step-30", "throughput_rps >= 40 during step-20")
+    fixture.plan = replace(fixture.plan, thresholds=tuple(ThresholdText(text, "flag", breaking=True) for text in texts))
+    steps = report(fixture).breaking_point.steps
+    assert [step.broke for step in steps] == [
+        ("throughput_rps >= 20: 10 RPS",),
+        ("throughput_rps >= 40: 20 RPS",),
+        ("latency_p95_ms <= 2000: 3,000 ms", "throughput_rps >= 60: 30 RPS"),
+    ]
 
 
 @pytest.mark.parametrize(("least", "status"), [(20, "PASS"), (20.1, "FAIL")])

@@ -15,6 +15,7 @@ from acgs_load.analysis.load import Run
 from acgs_load.analysis.record import SearchStep
 from acgs_load.analysis.wording import labels_text, value_text
 from acgs_load.measures import EXACT_ONE, MEASURES, Slice, measure
+from acgs_load.plan import Plan
 from acgs_load.timeline import Phase
 
 BREAKING_TYPES = frozenset({"stress", "capacity"})
@@ -59,35 +60,44 @@ def breaking_point(run: Run, judged: Sequence[Judged]) -> BreakingPoint | None:
 
 
 def _stairs(run: Run, judged: Sequence[Judged]) -> BreakingPoint:
-    users = {stage.name: stage.users_to for stage in run.plan.stages}
-    rates = {stage.name: stage.rate_to for stage in run.plan.stages}
-    steps = []
-    for phase in run.record.phases:
-        if phase.hold and phase.to_s > phase.from_s:
-            level = users.get(phase.name)
-            steps.append(_step(run, phase, level, rates.get(phase.name), judged))
-    return _between(steps)
+    held = [phase for phase in run.record.phases if phase.hold and phase.to_s > phase.from_s]
+    return _between([_step(run, phase, judged) for phase in held])
 
 
-def _step(run: Run, phase: Phase, users: int | None, rate: float | None, judged: Sequence[Judged]) -> Step:
+def _step(run: Run, phase: Phase, judged: Sequence[Judged]) -> Step:
     names = frozenset({phase.name})
-    share = 1.0
-    if rate is not None and run.plan.rate:
-        share = rate / run.plan.rate
-    elif users is not None and run.plan.users_max:
-        share = users / run.plan.users_max
     broke = []
     for row in judged:
-        if row.limit is None or row.measure in INTEGRITY or MEASURES[row.measure].read is None:
+        limit = _owed(run.plan, row, phase.name)
+        if limit is None:
             continue
-        limit = row.limit * share if row.measure.startswith("throughput") else row.limit
         value = measure(row.measure, run.timeline.slice(row.labels, names)).value
         if value is None or not holds(value, row.comparison, limit):
-            broke.append(
-                f"{row.measure}{labels_text(row.labels)} {row.comparison} {limit:g}: {value_text(value, row.unit)}"
-            )
+            subject = f"{row.measure}{labels_text(row.labels)} {row.comparison} {limit:g}"
+            broke.append(f"{subject}: {value_text(value, row.unit)}")
+    stage = next((stage for stage in run.plan.stages if stage.name == phase.name), None)
+    users, rate = (stage.users_to, stage.rate_to) if stage else (None, None)
     part = run.timeline.slice(phases=names)
     return _measured(phase.name, users, rate, phase.from_s, phase.to_s, part, tuple(broke))
+
+
+def _owed(plan: Plan, row: Judged, step: str) -> float | None:
+    """What a step owes of a threshold; None: nothing. Of a throughput, its share of the level that was meant."""
+    if row.limit is None or row.measure in INTEGRITY or MEASURES[row.measure].read is None:
+        return None
+    if not row.measure.startswith("throughput"):
+        return row.limit if row.during in (None, step) else None
+    meant = _level(plan, row.during) if row.during else plan.rate or float(plan.users_max)
+    level = _level(plan, step)
+    return row.limit * level / meant if level and meant else row.limit
+
+
+def _level(plan: Plan, name: str) -> float | None:
+    """Rate or users at the end of a stage; None for a stage that the plan does not have."""
+    stage = next((stage for stage in plan.stages if stage.name == name), None)
+    if stage is None:
+        return None
+    return stage.rate_to if plan.load == "open" else float(stage.users_to)
 
 
 def _searched(run: Run) -> BreakingPoint | None:

@@ -97,5 +97,5 @@ def _limits(judged: Iterable[Judged]) -> list[tuple[str, str, float]]:
     return [
         (row.measure, row.expression, row.limit)
         for row in judged
-        if row.limit is not None and not row.labels and "during" not in row.expression
+        if row.limit is not None and not row.labels and row.during is None
     ]

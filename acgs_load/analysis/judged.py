@@ -48,6 +48,8 @@ class Judged:
     decides: bool
     """False: shown, but does not fail the run (it says where a stress test broke, or need not be measured)."""
     note: str = ""
+    during: str | None = None
+    """The phase it speaks of, where it names one."""
 
     @property
     def word(self) -> str:

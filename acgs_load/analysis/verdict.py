@@ -49,6 +49,7 @@ def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
         threshold.source,
         decides=not breaking and not unowed,
         note=note,
+        during=threshold.during,
     )
 
 
