@@ -180,7 +180,7 @@ class RunFixture:
         """Health rows of a master and two workers that keep up."""
         for second in range(round(self.plan.duration_s)):
             users = self.plan.users_at(second)
-            for process, of in (("master", 0), ("worker-0", users - users // 2), ("worker-1", users // 2)):
+            for process, of in (("master", users), ("worker-0", users - users // 2), ("worker-1", users // 2)):
                 self.health.append(
                     HealthRow(STARTED + second, process, REGION, cpu, 80 << 20, loop_lag_ms, 40, of, 0, 0)
                 )

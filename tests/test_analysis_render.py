@@ -141,8 +141,10 @@ def test_markdown_is_short_and_safe(bad, good):
 def test_markdown_with_many_thresholds_stays_short(tmp_path):
     """A hundred thresholds are cut, the failed ones stand first."""
     many = thresholds(*(f"latency_p50_ms <= {n}" for n in range(100, 200)), "latency_p95_ms <= 1")
-    text = to_markdown(failing(tmp_path, thresholds=many))
-    assert len(text.splitlines()) < 60
+    whole = failing(tmp_path, thresholds=many)
+    text = to_markdown(replace(whole, warnings=("a warning",) * 20, regions=()))
+    assert len(text.splitlines()) == 59
+    assert text.splitlines()[-1] == "- … more in report.html"
     assert text.index("latency_p95_ms <= 1`") < text.index("latency_p50_ms")
 
 
@@ -214,6 +216,12 @@ def test_long_runs_have_bounded_charts(tmp_path):
     throughput = report.panels[0]
     assert len(throughput.times_s) <= POINTS_MAX
     assert sum(value * throughput.width_s for value in throughput.lines[0].values) == pytest.approx(3 * 720)
+
+
+def test_users_are_counted_once(good):
+    """The master tells all users too; the line is the sum over those who have them."""
+    users = next(line for line in good.panels[0].lines if line.name == "users")
+    assert max(users.values) == 20
 
 
 def test_a_single_second_is_drawn(tmp_path):

@@ -26,7 +26,7 @@ def to_markdown(report: Report) -> str:
     lines += _bullets(verdict.reasons, REASONS_MAX)
     lines += ["", *_thresholds(report)]
     rest: list[str] = [*_special(report), *_troubles(report), *_operations(report), *_warnings(report)]
-    room = LINES_MAX - len(lines) - 1
+    room = LINES_MAX - len(lines)
     if len(rest) > room:
         rest = [*rest[: max(0, room - 1)], "- … more in report.html"]
     return "\n".join([*lines, *rest]) + "\n"
