@@ -10,10 +10,10 @@ import pytest
 from course_fixture import START_S, FakeClock, arrival_counts, course_in, plan_of, report_of, window_at
 
 from acgs_load.contract import Outcome
-from acgs_load.traffic.course import ramp_end_s
 from acgs_load.traffic.descriptors import SPARE, descriptor_complaint
 from acgs_load.traffic.exporter import RunTotals
 from acgs_load.traffic.parent import Parent
+from acgs_load.traffic.phases import ramp_end_s
 
 
 def test_lost_samples_and_lost_workers_are_told(tmp_path):

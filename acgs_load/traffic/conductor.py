@@ -14,6 +14,7 @@ from acgs_load.errors import ExitCode, GeneratorError, LoadTestError
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder, write_json
 from acgs_load.traffic.bare import BareRun
+from acgs_load.traffic.calm import calm
 from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.course import Course
 from acgs_load.traffic.crew import Crew
@@ -181,4 +182,5 @@ class Conductor:
         now_s, crew = self._clock.now_s(), Crew(self._podium.post)
         course = Course(plan, folder, self._clock, crew, Telemetry(folder), now_s, PhaseBook.of(plan))
         self._totals.follow(course)
+        calm()
         return course

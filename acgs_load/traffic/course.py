@@ -19,7 +19,7 @@ from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
 from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.crew import Crew, Member
-from acgs_load.traffic.phases import AFTER, PhaseBook
+from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
 from acgs_load.traffic.telemetry import Telemetry
 
 WITHOUT_TOKEN_AFTER_S = 2.0
@@ -139,18 +139,6 @@ class Course:
             "versions": versions(),
             "machine": machine(),
         }
-
-
-def ramp_end_s(plan: Plan) -> float:
-    """When all users of the plan are to be there for the first time, in seconds since the start."""
-    begin_s = 0.0
-    for stage in plan.stages:
-        if stage.users_from >= plan.users_max:
-            return begin_s
-        begin_s += stage.duration_s
-        if stage.users_to >= plan.users_max:
-            return begin_s
-    return begin_s
 
 
 def versions() -> dict[str, str]:

@@ -46,3 +46,15 @@ class PhaseBook:
         ends_s = [*self._from_s[1:], end_s]
         rows = zip(self._names, self._from_s, ends_s, self._holds, strict=True)
         return [Phase(name, begin, min(end, end_s), hold) for name, begin, end, hold in rows if begin < end_s]
+
+
+def ramp_end_s(plan: Plan) -> float:
+    """When all users of the plan are to be there for the first time, in seconds since the start."""
+    begin_s = 0.0
+    for stage in plan.stages:
+        if stage.users_from >= plan.users_max:
+            return begin_s
+        begin_s += stage.duration_s
+        if stage.users_to >= plan.users_max:
+            return begin_s
+    return begin_s

@@ -16,13 +16,14 @@ import gevent
 from acgs_load.errors import LoadTestError
 from acgs_load.plan import Plan
 from acgs_load.traffic.arrivals import ClosedArrivals, OpenArrivals, Schedule
+from acgs_load.traffic.calm import calm, calm_again
 from acgs_load.traffic.clock import Clock, Skew
 from acgs_load.traffic.deck import Deck
 from acgs_load.traffic.descriptors import descriptor_complaint, raise_descriptor_limit
 from acgs_load.traffic.equipment import Equipment, Seat, World
 from acgs_load.traffic.locust_feed import LocustFeed
 from acgs_load.traffic.messages import END, FINAL, PING, PLAN, PONG, RATE, READY, START
-from acgs_load.traffic.phases import AFTER, PhaseBook
+from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
 from acgs_load.traffic.rate_curve import RateCurve
 from acgs_load.traffic.recorder import WindowRecorder
 from acgs_load.traffic.telemetry import to_rows
@@ -103,6 +104,7 @@ class Station:
             self._transport = self._equipment.transport(plan)
         except LoadTestError as error:
             complaint = str(error)
+        calm()
         self._seat.post(READY, {**self._identity(), "error": complaint})
 
     def start(self, started_epoch_s: float) -> None:
@@ -118,6 +120,7 @@ class Station:
         name = self._process or f"worker-{self._seat.worker_index}"
         self._vitals = Vitals(name, self.region, self.clock, self._load)
         self._spawn(self._vitals.watch)
+        self._spawn(lambda: calm_again(ramp_end_s(plan)))
         follow_mix(plan.mix)
         AcgsUser.station = self
 
