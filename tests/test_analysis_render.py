@@ -142,7 +142,8 @@ def test_markdown_with_many_thresholds_stays_short(tmp_path):
     """A hundred thresholds are cut, the failed ones stand first."""
     many = thresholds(*(f"latency_p50_ms <= {n}" for n in range(100, 200)), "latency_p95_ms <= 1")
     whole = failing(tmp_path, thresholds=many)
-    text = to_markdown(replace(whole, warnings=("a warning",) * 20, regions=()))
+    verdict = replace(whole.verdict, reasons=("a reason",) * 20)
+    text = to_markdown(replace(whole, verdict=verdict, warnings=("a warning",) * 20))
     assert len(text.splitlines()) == 59
     assert text.splitlines()[-1] == "- … more in report.html"
     assert text.index("latency_p95_ms <= 1`") < text.index("latency_p50_ms")
