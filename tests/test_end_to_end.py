@@ -151,6 +151,16 @@ def test_a_late_gateway_is_waited_for(tmp_path):
     assert ended.code == ExitCode.PASSED, ended.output + ended.errors
 
 
+def test_tokens_are_refreshed_before_they_run_out(tmp_path):
+    """With tokens of 4 s every user refreshes, again and again, and no request is ever refused for its token."""
+    with running.gateway("--token-seconds", "4") as url:
+        ended = running.run(tmp_path, "--target", url, *SHORT, "--threshold", "error_ratio <= 0")
+    outcomes = {row["operation"]: row["outcomes"] for row in ended.report["operations"]}
+    assert outcomes["auth_refresh"]["ok"] >= 40
+    assert all(set(kinds) == {"ok"} for kinds in outcomes.values()), outcomes
+    assert ended.code == ExitCode.PASSED, ended.output + ended.errors
+
+
 def test_nothing_at_the_target_is_exit_3_with_advice(tmp_path):
     """Within 50 s, nothing sent, and the line says what to try."""
     began_s = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from uuid import uuid4
@@ -68,16 +69,17 @@ class Tokens:
         return claims
 
     async def _issue(self, user_id: str, tenant_id: str, session_id: str) -> Answer:
-        now_s = int(time.time())
-        claims = Claims(user_id, tenant_id, session_id, float(now_s + self._lifetime_s))
+        now_s = time.time()
+        expires_at = math.ceil(now_s + self._lifetime_s)  # whole seconds in a JWT: never less than was promised
+        claims = Claims(user_id, tenant_id, session_id, float(expires_at))
         told = {
             "iss": ISSUER,
             "sub": user_id,
             "tenant_id": tenant_id,
             "sid": session_id,
             "jti": uuid4().hex,
-            "iat": now_s,
-            "exp": now_s + self._lifetime_s,
+            "iat": int(now_s),
+            "exp": expires_at,
         }
         token = jwt.encode(told, self._secret, ALGORITHM)
         await self._sessions.open(token, claims)
