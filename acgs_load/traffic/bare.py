@@ -43,6 +43,7 @@ class BareRun:
 
     def begin(self) -> tuple[Plan, RunFolder]:
         """Plan and folder of a run that begins now. Raises LoadTestError."""
+        self._close_csv()  # those of a run that never began
         options: Any = self._environment.parsed_options
         asked: dict[str, object] = {
             flag: getattr(options, name)
@@ -69,14 +70,20 @@ class BareRun:
         return plan, folder
 
     def end(self, folder: RunFolder) -> int:
-        """Judge the run; gives the verdict's exit code."""
-        self._writer.kill()
-        if self._csv is not None:
-            self._csv.close()
+        """Judge the run, unless somebody else is to do so; gives the verdict's exit code."""
+        self._close_csv()
+        if not self._analysis:
+            return 0
         judged = subprocess.run([sys.executable, str(ANALYZER), str(folder.path)], check=False)
         return int(judged.returncode)
 
+    def _close_csv(self) -> None:
+        if self._csv is not None:
+            self._writer.kill()
+            self._csv.close()
+            self._csv = None
+
     def _plan(self, asked: dict[str, object], folder: str = "") -> Plan:
         resolved = settings.resolve(asked, os.environ)
-        self._output = resolved.output
+        self._output, self._analysis = resolved.output, resolved.analysis
         return profiles.plan_for(resolved, folder, 1)

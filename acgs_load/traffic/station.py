@@ -25,6 +25,7 @@ from acgs_load.traffic.locust_feed import LocustFeed
 from acgs_load.traffic.messages import END, FINAL, PING, PLAN, PONG, RATE, READY, START
 from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
 from acgs_load.traffic.rate_curve import RateCurve
+from acgs_load.traffic.probe import LoopProbe
 from acgs_load.traffic.recorder import WindowRecorder
 from acgs_load.traffic.telemetry import to_rows
 from acgs_load.traffic.users import AcgsUser, Visit, follow_mix
@@ -118,7 +119,7 @@ class Station:
         self._feed = LocustFeed(self._seat.environment.stats, plan.routes)
         self._equip_arrivals(plan, self.clock.counter_at(started_epoch_s))
         name = self._process or f"worker-{self._seat.worker_index}"
-        self._vitals = Vitals(name, self.region, self.clock, self._load)
+        self._vitals = Vitals(name, self.region, self.clock, self._load, LoopProbe())
         self._spawn(self._vitals.watch)
         self._spawn(lambda: calm_again(ramp_end_s(plan)))
         follow_mix(plan.mix)

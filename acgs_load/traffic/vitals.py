@@ -10,6 +10,7 @@ import psutil
 
 from acgs_load.health import HealthRow
 from acgs_load.traffic.clock import Clock
+from acgs_load.traffic.probe import LoopProbe
 
 NAP_S = 0.02
 """A nap that takes longer than this shows how long the event loop was held up."""
@@ -19,17 +20,41 @@ WHOLE_S = 0.9
 class Vitals:
     """Measures this process in a greenlet of its own; rows are taken by whoever reports them."""
 
-    def __init__(self, process: str, region: str, clock: Clock, load: Callable[[], tuple[int, int, int]]) -> None:
+    def __init__(
+        self,
+        process: str,
+        region: str,
+        clock: Clock,
+        load: Callable[[], tuple[int, int, int]],
+        probe: LoopProbe | None = None,
+    ) -> None:
         self.process = process
         self.region = region
         self._clock = clock
         self._load = load
         """Users, arrivals waiting, arrivals given up since the start."""
+        self._probe = probe
+        """Of a process whose event loop carries requests."""
         self._rows: list[HealthRow] = []
         self._unsent_before = 0
 
     def watch(self) -> None:
-        """Add a row each second, for ever."""
+        """Add a row each second, until ended."""
+        if self._probe is None:
+            self._watch()
+            return
+        self._probe.start()
+        try:
+            self._watch()
+        finally:
+            self._probe.stop()
+
+    def take(self) -> list[HealthRow]:
+        """Remove and return the rows that are new."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _watch(self) -> None:
         system = psutil.Process()
         cpu_s, begin_s = time.process_time(), time.perf_counter()
         while True:
@@ -39,11 +64,6 @@ class Vitals:
             if now_s - begin_s > WHOLE_S:  # the first second has only been seen in part
                 self._rows.append(self._row(system, cpu, lag_s))
             cpu_s, begin_s = now_cpu_s, now_s
-
-    def take(self) -> list[HealthRow]:
-        """Remove and return the rows that are new."""
-        rows, self._rows = self._rows, []
-        return rows
 
     def _naps_until(self, end_s: float) -> float:
         """Sleep in short naps; gives the worst overshoot of one."""
@@ -69,4 +89,5 @@ class Vitals:
             users,
             waiting,
             given_up,
+            " ".join(map(str, self._probe.take().to_wire())) if self._probe else "",
         )
