@@ -1,0 +1,87 @@
+"""A worker's users without think time: Locust's runner, the real user class, every oracle, and what a worker reports.
+
+Prints one JSON line at the end: requests, and those that were not ``ok``.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse  # noqa: E402
+import json  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+
+import gevent  # noqa: E402
+from locust.env import Environment  # noqa: E402
+
+from acgs_load.samples import Window  # noqa: E402
+from acgs_load.traffic.clock import Clock  # noqa: E402
+from acgs_load.traffic.descriptors import raise_descriptor_limit  # noqa: E402
+from acgs_load.traffic.locust_feed import LocustFeed  # noqa: E402
+from acgs_load.traffic.telemetry import to_rows  # noqa: E402
+from acgs_load.traffic.users import AcgsUser  # noqa: E402
+from acgs_load.traffic.vitals import Vitals  # noqa: E402
+from benchmarks.scripts.crowd_process import Workplace  # noqa: E402
+from benchmarks.scripts.ours import REPORT_EVERY_S, benchmark_plan, told  # noqa: E402
+
+
+class Reports:
+    """What a station does with what was recorded, each time Locust's runner asks it for a report."""
+
+    def __init__(self, workplace: Workplace, environment: Environment) -> None:
+        self._recorder = workplace.recorder
+        self._feed = LocustFeed(environment.stats, {})
+        self.total = Window()
+        self.examples: list[str] = []
+
+    def make(self, everything: bool = False) -> None:
+        """One report: Locust's statistics are fed, the windows spelled for the wire."""
+        batch = self._recorder.take(everything)
+        self._feed.feed(batch, self._recorder.take_labels())
+        json.dumps(to_rows(batch))
+        for _, window in batch:
+            self.total.merge(window)
+        self.examples += [f"{row['operation']}: {row['text']}" for row in self._recorder.take_examples()]
+
+    def keep_making(self) -> None:
+        """One report after another, for ever."""
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            self.make()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run; returns the exit code."""
+    asked = _parser().parse_args(argv)
+    raise_descriptor_limit()
+    workplace = Workplace(benchmark_plan(asked.url, asked.seconds, asked.users), 0.0)
+    workplace.think_time_s = None
+    AcgsUser.station = workplace
+    environment = Environment(user_classes=[AcgsUser])
+    runner = environment.create_local_runner()
+    reports = Reports(workplace, environment)
+    vitals = Vitals("worker-0", "local", Clock(), lambda: (workplace.world.users, 0, 0))
+    gevent.spawn(reports.keep_making)
+    gevent.spawn(vitals.watch)
+    runner.start(asked.users, spawn_rate=asked.users)
+    gevent.sleep(asked.seconds)
+    runner.quit()
+    reports.make(everything=True)
+    print("\n".join(reports.examples), file=sys.stderr)
+    print(json.dumps(told(reports.total)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
