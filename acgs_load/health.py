@@ -24,3 +24,6 @@ class HealthRow(NamedTuple):
     """Open load: arrivals that are due and have no free user yet."""
     arrivals_unsent: int
     """Open load: arrivals given up within the second."""
+    probe: str = ""
+    """What the process itself added to latencies in the second: ``Histogram.to_wire()`` of a no-op exchange through its
+    event loop, separated by blanks; empty where nobody probed (the master, and runs of before)."""

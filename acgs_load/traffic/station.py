@@ -24,8 +24,8 @@ from acgs_load.traffic.equipment import Equipment, Seat, World
 from acgs_load.traffic.locust_feed import LocustFeed
 from acgs_load.traffic.messages import END, FINAL, PING, PLAN, PONG, RATE, READY, START
 from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
-from acgs_load.traffic.rate_curve import RateCurve
 from acgs_load.traffic.probe import LoopProbe
+from acgs_load.traffic.rate_curve import RateCurve
 from acgs_load.traffic.recorder import WindowRecorder
 from acgs_load.traffic.telemetry import to_rows
 from acgs_load.traffic.users import AcgsUser, Visit, follow_mix
