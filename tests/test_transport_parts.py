@@ -26,6 +26,7 @@ from acgs_load.traffic.connection import Connection
 from acgs_load.traffic.content_coding import decoded
 from acgs_load.traffic.deadlines import TICK_S, DeadlineWheel
 from acgs_load.traffic.faults import BODY_TOO_BIG, UNANSWERED
+from acgs_load.traffic.outbox import Outbox
 from acgs_load.traffic.resolution import Address, Addresses
 from acgs_load.traffic.target import Target
 
@@ -242,7 +243,7 @@ def test_an_answer_that_came_before_the_pipe_broke_counts():
         near.setblocking(False)
         far.sendall(said)
         far.close()
-        connection = Connection(Broken(near), None, hub, DeadlineWheel(hub.loop))
+        connection = Connection(Broken(near), None, hub, DeadlineWheel(hub.loop), Outbox(hub.loop))
         connection.talk(b"POST", False, time.perf_counter() + 5)
         assert (connection.answer.status, connection.fault) == (status, None if status else UNANSWERED)
         assert not connection.open

@@ -9,6 +9,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from acgs_load.contract import Outcome
 from acgs_load.traffic.faults import BODY_TOO_BIG, HEADERS_TOO_BIG, Fault
+from acgs_load.traffic.heads import HeadMemory
 
 HEADERS_LIMIT_BYTES = 1024 * 1024
 BODY_LIMIT_BYTES = 64 * 1024 * 1024
@@ -27,6 +28,7 @@ class _LowerNames(dict[bytes, str]):
 
 
 _LOWER_NAMES = _LowerNames()
+_HEADS = HeadMemory()
 
 
 class Answer:
@@ -71,7 +73,14 @@ class Answer:
 
     def take(self, data: bytes) -> Fault | None:
         """Parse some more. What is wrong with the answer, if anything; afterwards look at ``whole``."""
+        first = self._taken_bytes == 0
         self._taken_bytes += len(data)
+        if first and not self._head_only:
+            known = _HEADS.recall(data)
+            if known is not None:
+                self.status, self.headers, self.body = known
+                self.whole = self.keep_alive = True
+                return None
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -79,11 +88,13 @@ class Answer:
                 self.surplus = True
                 return None
             return Fault(Outcome.BAD_RESPONSE, _parser_words(self.status, error))
-        if not self.whole:
-            if self._taken_bytes > HEADERS_LIMIT_BYTES and self.status == 0:
-                return HEADERS_TOO_BIG
-            if self._taken_bytes > HEADERS_LIMIT_BYTES + BODY_LIMIT_BYTES:
-                return BODY_TOO_BIG
+        if self.whole:
+            if first and self.keep_alive and not self.surplus:
+                _HEADS.learn(data, self.status, self.headers, self.body)
+        elif self._taken_bytes > HEADERS_LIMIT_BYTES and self.status == 0:
+            return HEADERS_TOO_BIG
+        elif self._taken_bytes > HEADERS_LIMIT_BYTES + BODY_LIMIT_BYTES:
+            return BODY_TOO_BIG
         return None
 
     def end(self) -> bool:

@@ -26,6 +26,7 @@ from acgs_load.traffic.faults import (
     connection_fault,
     error_words,
 )
+from acgs_load.traffic.outbox import Outbox
 from acgs_load.traffic.tls import TlsLayer
 
 _READ_BYTES = 64 * 1024
@@ -59,8 +60,10 @@ class Connection:
 
     __slots__ = (
         "_hub",
+        "_outbox",
         "_reading",
         "_recv",
+        "_request",
         "_send",
         "_socket",
         "_tls",
@@ -75,20 +78,26 @@ class Connection:
         "fault",
         "open",
         "received_bytes",
+        "sent_s",
     )
 
-    def __init__(self, socket: Socket, tls: TlsLayer | None, hub: Any, wheel: DeadlineWheel) -> None:
+    def __init__(self, socket: Socket, tls: TlsLayer | None, hub: Any, wheel: DeadlineWheel, outbox: Outbox) -> None:
         self.answer = Answer()
         self.open = True
         self.fault: Fault | None = None
         self.received_bytes = 0
         """Bytes of the current answer."""
+        self.sent_s = 0.0
+        """When the last request left, or was given up before it did."""
         self.done_s = 0.0
         """When the last answer was whole or known to have failed."""
         self.deadline_s = math.inf
         self.enrolled_s = math.inf
         self._socket, self._tls, self._hub, self._wheel = socket, tls, hub, wheel
+        self._outbox = outbox
         self._recv, self._send = socket.recv, socket.send
+        self._request: bytes | None = None
+        """What has not left yet."""
         self._waiting: Any = None
         self._unsent: memoryview | None = None
         self._writing: Any = None
@@ -105,12 +114,13 @@ class Connection:
         if deadline_s < self.enrolled_s:
             self._wheel.enrol(self)
         self._waiting = getcurrent()
+        self._request = request
+        self._outbox.put(self)
         try:
-            self._begin_to_send(request)
             while self._waiting is not None:
                 self._hub.switch()
         except BaseException:
-            self._waiting = None
+            self._waiting = self._request = None
             self.close()
             raise
         if not self.answer.keep_alive or self._unsent is not None or self.answer.surplus:
@@ -123,7 +133,7 @@ class Connection:
 
     def expire(self) -> None:
         """The deadline has passed."""
-        if self._unsent is not None:
+        if self._unsent is not None or self._request is not None:
             self._fail(UNSENT)
         else:
             self._fail(SLOW if self.received_bytes else SILENT)
@@ -140,7 +150,13 @@ class Connection:
         if self._waiting is not None:
             self._hub.loop.run_callback(self._fail, CLOSED_HERE)
 
-    def _begin_to_send(self, request: bytes) -> None:
+    def leave(self) -> None:
+        """Send the request, unless the exchange is over already. For the outbox to call."""
+        request = self._request
+        if request is None:
+            return
+        self._request = None
+        self.sent_s = time.perf_counter()
         try:
             wire = request if self._tls is None else self._tls.seal(request)
             sent = self._send(wire)
@@ -206,6 +222,9 @@ class Connection:
         if self._waiting is None:
             self.close()  # Nobody asked for these bytes; they must not become the next answer.
             return
+        if self._request is not None:
+            self._fail(UNANSWERED)
+            return
         self.received_bytes += len(data)
         fault = self.answer.take(data)
         last = self._tls is not None and self._tls.ended
@@ -242,8 +261,10 @@ class Connection:
         self._wake()
 
     def _wake(self) -> None:
-        """End the exchange. From the user's own greenlet (a failed send) the switch to itself changes nothing."""
+        """End the exchange."""
         self.done_s = time.perf_counter()
+        if self._request is not None:
+            self.sent_s, self._unsent, self._request = self.done_s, memoryview(self._request), None
         self.deadline_s = math.inf
         waiting, self._waiting = self._waiting, None
         waiting.switch()

@@ -31,11 +31,12 @@ class FastTransport:
         """As ``Transport.exchange``; ``sent_s`` is before the connecting, where the request has to connect."""
         request = self._render(method, path, headers, body)
         connection = self._connection
-        sent_s = time.perf_counter()
+        asked_s = time.perf_counter()
         if connection is None or not connection.open:
-            return self._on_fresh(method, request, sent_s)
-        idle_s = sent_s - connection.done_s
-        connection.talk(request, method == "HEAD", sent_s + self._timeout_s)
+            return self._on_fresh(method, request, asked_s)
+        idle_s = asked_s - connection.done_s
+        connection.talk(request, method == "HEAD", asked_s + self._timeout_s)
+        sent_s = connection.sent_s
         if _unanswered(connection) and (method == "GET" or idle_s > RESEND_IDLE_S):
             return self._on_fresh(method, request, sent_s, len(request) - connection.unsent_bytes, resending=True)
         return _reply(connection, sent_s, len(request))

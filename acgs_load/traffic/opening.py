@@ -14,6 +14,7 @@ from gevent import Timeout, get_hub, monkey
 from acgs_load.traffic.connection import Connection
 from acgs_load.traffic.deadlines import DeadlineWheel
 from acgs_load.traffic.faults import CLOSED_IN_HANDSHAKE, UNCONNECTED, UNRESOLVED, Fault, connection_fault
+from acgs_load.traffic.outbox import Outbox
 from acgs_load.traffic.resolution import Address, Addresses
 from acgs_load.traffic.target import Target
 from acgs_load.traffic.tls import TlsLayer
@@ -32,6 +33,7 @@ class Opening:
         self._context = context
         self._addresses = Addresses(target.host, target.port)
         self._wheel: DeadlineWheel | None = None
+        self._outbox: Outbox | None = None
 
     def connection(self, deadline_s: float) -> Connection | Fault:
         """An open connection, or why there is none by ``deadline_s`` (``perf_counter``)."""
@@ -99,9 +101,9 @@ class Opening:
             if not _shaken(sock, tls):
                 return CLOSED_IN_HANDSHAKE
         hub = get_hub()
-        if self._wheel is None:
-            self._wheel = DeadlineWheel(hub.loop)
-        return Connection(sock, tls, hub, self._wheel)
+        if self._wheel is None or self._outbox is None:
+            self._wheel, self._outbox = DeadlineWheel(hub.loop), Outbox(hub.loop)
+        return Connection(sock, tls, hub, self._wheel, self._outbox)
 
 
 def _await(sock: socket.socket, events: int) -> None:
