@@ -191,6 +191,7 @@ MEASURES: Mapping[str, MeasureKind] = {
     "target_memory": MeasureKind("ratio", "hold", None, labelled=False),
     "generator_cpu_max": MeasureKind("ratio", "run", None, labelled=False),
     "loop_lag_ms": MeasureKind("ms", "run", None, labelled=False),
+    "generator_added_p99_ms": MeasureKind("ms", "hold", None, labelled=False),
     "workers_lost": MeasureKind("workers", "run", None, labelled=False),
     "arrivals_unsent": MeasureKind("arrivals", "run", None, labelled=False),
     "clock_skew_ms": MeasureKind("ms", "run", None, labelled=False),

@@ -13,7 +13,14 @@ from acgs_load.analysis.breaking import breaking_point
 from acgs_load.analysis.drift import drifts
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.load import Run, load_run
-from acgs_load.analysis.machines import health_in_run, machine_measures, processes, target_load
+from acgs_load.analysis.machines import (
+    added_by_generators,
+    added_ms,
+    health_in_run,
+    machine_measures,
+    processes,
+    target_load,
+)
 from acgs_load.analysis.notes import notes_of, warnings_of
 from acgs_load.analysis.panels import panels
 from acgs_load.analysis.recovery import recovery
@@ -58,6 +65,7 @@ def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, ba
         errors=tuple(troubles.errors(run)),
         target=target_load(run),
         generators=tuple(processes(health_in_run(run))),
+        added_p50_ms=added_ms(added_by_generators(run), 0.5),
         breaking_point=point,
         comparison=compared(run, measures, before) if before else None,
         recovery=comeback,

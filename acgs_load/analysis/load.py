@@ -20,7 +20,7 @@ from acgs_load.analysis.record import RunRecord, record_from
 from acgs_load.analysis.soundness import first_unsound
 from acgs_load.errors import NothingMeasuredError, UsageError
 from acgs_load.health import HealthRow
-from acgs_load.histogram import bucket_index
+from acgs_load.histogram import Histogram, bucket_index
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
@@ -213,7 +213,17 @@ def _health(cells: dict[str, str]) -> HealthRow:
         whole(cells["users"]),
         whole(cells["arrivals_waiting"]),
         whole(cells["arrivals_unsent"]),
+        _probe(cells.get("probe", "")),
     )
+
+
+def _probe(text: str) -> str:
+    """Absent in runs of before, empty where nobody probed."""
+    if text:
+        wire = [whole(part) for part in text.split()]
+        _check_histogram("probe", wire)
+        Histogram.from_wire(wire)
+    return text
 
 
 def _resource(cells: dict[str, str]) -> ResourceRow:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from acgs_load.analysis.load import ResourceRow, Run
 from acgs_load.health import HealthRow
+from acgs_load.histogram import Histogram
 from acgs_load.measures import MEASURES, Measure
 
 SATURATED_CPU = 0.90
@@ -17,6 +18,9 @@ SATURATED_CPU = 0.90
 SATURATED_S = 3
 LAG_LIMIT_MS = 50.0
 LAG_QUANTILE = 0.99
+LAG_PROBED = "generators: no-op exchange through the event loop, p99, worst process"
+LAG_ESTIMATED = "generators: delay that 1 % of the moments exceed by each second's longest stall, worst process"
+ADDED = "generators: no-op exchange through the event loop"
 SOURCES = ("prometheus", "node_exporter", "metrics", "process tree")
 """Where the target's CPU and memory come from, the best first: the whole host before the processes alone."""
 
@@ -44,6 +48,8 @@ class Process(NamedTuple):
     loop_lag_p99_ms: float
     memory_max_bytes: int
     users_max: int
+    probes: int = 0
+    """No-op exchanges that its loop lag rests on; 0 where it is estimated from each second's longest stall."""
 
     @property
     def generates(self) -> bool:
@@ -54,6 +60,8 @@ class Process(NamedTuple):
 def machine_measures(run: Run) -> dict[str, Measure]:
     """Every measure that windows do not tell, by name; None where nobody measured it."""
     record, rows = run.record, health_in_run(run)
+    generating = [process for process in processes(rows) if process.generates]
+    added = added_by_generators(run)
     target, count = target_load(run), len(rows)
     workers, arrivals = len(record.workers), record.arrivals
     lost_of = sum(worker.samples_sent or 0 for worker in record.workers)
@@ -62,10 +70,11 @@ def machine_measures(run: Run) -> dict[str, Measure]:
         "target_memory": (target.memory_mean, target.samples, target.source) if target else (None, 0, "not sampled"),
         "generator_cpu_max": (max((row.cpu for row in rows), default=None), count, "generators"),
         "loop_lag_ms": (
-            max((process.loop_lag_p99_ms for process in processes(rows) if process.generates), default=None),
-            count,
-            "generators: delay that 1 % of the moments exceed, worst process",
+            max((process.loop_lag_p99_ms for process in generating), default=None),
+            sum(process.probes for process in generating) or count,
+            LAG_PROBED if added.total else LAG_ESTIMATED,
         ),
+        "generator_added_p99_ms": (added_ms(added, LAG_QUANTILE), added.total, ADDED),
         "workers_lost": (_float(record.workers_lost), workers, "run.json"),
         "arrivals_unsent": (float(arrivals.unsent), arrivals.scheduled, "run.json")
         if arrivals
@@ -90,16 +99,40 @@ def processes(rows: Iterable[HealthRow]) -> list[Process]:
     return [_process(name, of) for name, of in sorted(by_process.items())]
 
 
+def added_by_generators(run: Run) -> Histogram:
+    """What all generators together added to latencies over the hold phases; where none was reached, over the run."""
+    rows = health_in_run(run)
+    return probed([row for row in rows if in_hold(run, row.second)] or rows)
+
+
+def added_ms(added: Histogram, quantile: float) -> float | None:
+    """One percentile of it; None where nobody probed."""
+    value_us = added.percentile_us(quantile)
+    return None if value_us is None else value_us / 1e3
+
+
+def probed(rows: Iterable[HealthRow]) -> Histogram:
+    """All no-op exchanges that ``rows`` tell of."""
+    total = Histogram()
+    for row in rows:
+        if row.probe:
+            total.merge(Histogram.from_wire([int(number) for number in row.probe.split()]))
+    return total
+
+
 def _process(name: str, rows: Sequence[HealthRow]) -> Process:
+    added = probed(rows)
+    lag_ms = added_ms(added, LAG_QUANTILE)
     return Process(
         name,
         rows[0].region,
         sum(row.cpu for row in rows) / len(rows),
         max(row.cpu for row in rows),
         saturated_stretch_s(rows),
-        lag_p99_ms(rows),
+        lag_p99_ms(rows) if lag_ms is None else lag_ms,
         max(row.memory_bytes for row in rows),
         max(row.users for row in rows),
+        added.total,
     )
 
 
@@ -121,7 +154,7 @@ def saturated_stretch_s(rows: Sequence[HealthRow]) -> int:
 
 
 def lag_p99_ms(rows: Sequence[HealthRow]) -> float:
-    """What the event loop of one process adds at p99: the delay that 1 % of all moments exceed.
+    """What the event loop of one process adds at p99 where it was not probed: the delay that 1 % of moments exceed.
 
     Each row tells its second's longest stall. Who comes at a random moment waits for more than x if a stall of L has
     more than x of it left, which in one second has the chance (L − x) ÷ 1 s; the delay sought is the x at which these

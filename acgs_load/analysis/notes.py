@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from acgs_load.analysis.drift import Drift
 from acgs_load.analysis.groups import latency_of, traffic
 from acgs_load.analysis.load import Run
+from acgs_load.analysis.machines import added_by_generators, added_ms
 from acgs_load.analysis.trust import UNSENT_LIMIT, tokenless
 from acgs_load.analysis.wording import at_text, value_text
 from acgs_load.measures import Measure
@@ -14,6 +15,9 @@ from acgs_load.measures import Measure
 SHARE_SLACK = 0.02
 """A scenario's share of the requests may differ from the mix by two points; a small run by chance."""
 SHARE_SAMPLES = 1_000
+CLEAR = 3.0
+"""A latency this many times what the generator adds at the same percentile is clearly the target's."""
+CLEAR_AT = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
@@ -71,6 +75,27 @@ def notes_of(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:
         yield f"latency and throughput are measured over the hold phases ({names}; {length}), ratios over the whole run"
     else:
         yield "no hold phase was reached, so latency and throughput are not measured"
+    yield from _added(run, measures)
     lost = measures["samples_lost"].value
     if lost == 0 and run.record.workers:
         yield f"samples lost between workers and master: 0 of {measures['samples_lost'].samples:,}"
+
+
+def _added(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:
+    """What is the generator's own in the latencies; at which percentiles they are no news of the target."""
+    histogram = added_by_generators(run)
+    added = {name: value for name, at in CLEAR_AT.items() if (value := added_ms(histogram, at)) is not None}
+    if not added:
+        return
+    told = ", ".join(f"{name} {value_text(added[name], 'ms')}" for name in ("p50", "p99"))
+    yield f"the generator itself added {told} to latencies (a no-op exchange through its event loop)"
+    latencies = {name: measures[f"latency_{name}_ms"].value for name in added}
+    unclear = [name for name, value in latencies.items() if value is not None and value < CLEAR * added[name]]
+    if unclear:
+        pairs = ", ".join(
+            f"{name} {value_text(latencies[name], 'ms')} with {value_text(added[name], 'ms')} added" for name in unclear
+        )
+        yield (
+            f"latency is not clearly above what the generator added ({pairs}), so do not read it as the target's: "
+            "leave cores for the generators, use more workers, or fewer users"
+        )

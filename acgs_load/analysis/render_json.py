@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from acgs_load.analysis.breaking import BreakingPoint, Step
 from acgs_load.analysis.groups import Group, Latency, Share
 from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.machines import Load, Process
+from acgs_load.analysis.machines import Load
 from acgs_load.analysis.report import SCHEMA_VERSION, Facts, Report
 from acgs_load.analysis.troubles import Trouble
 
@@ -43,7 +43,7 @@ def to_object(report: Report) -> dict[str, Any]:
         "phases": [_phase(group) for group in report.phases],
         "violations": [_trouble(row, "violation") for row in report.violations],
         "errors": [_trouble(row, "outcome") for row in report.errors],
-        "resources": {"target": _target(report.target), "generator": _generator(report.generators)},
+        "resources": {"target": _target(report.target), "generator": _generator(report)},
         "breaking_point": _breaking(report.breaking_point),
         "comparison": _comparison(report),
         "recovery": asdict(report.recovery) if report.recovery else None,
@@ -145,10 +145,13 @@ def _target(load: Load | None) -> dict[str, Any]:
     }
 
 
-def _generator(processes: Sequence[Process]) -> dict[str, Any]:
+def _generator(report: Report) -> dict[str, Any]:
+    processes = report.generators
     return {
         "cpu_max": max((process.cpu_max for process in processes), default=None),
         "loop_lag_p99_ms": max((of.loop_lag_p99_ms for of in processes if of.generates), default=None),
+        "added_p50_ms": report.added_p50_ms,
+        "added_p99_ms": added.value if (added := report.measures.get("generator_added_p99_ms")) else None,
         "memory_max_bytes": max((process.memory_max_bytes for process in processes), default=None),
         "processes": [process._asdict() for process in processes],
     }

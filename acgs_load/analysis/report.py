@@ -69,6 +69,8 @@ class Report:
     errors: tuple[Trouble, ...] = ()
     target: Load | None = None
     generators: tuple[Process, ...] = ()
+    added_p50_ms: float | None = None
+    """What the generators themselves add to a latency at the median; at p99 it is a measure."""
     breaking_point: BreakingPoint | None = None
     comparison: Comparison | None = None
     recovery: Recovery | None = None

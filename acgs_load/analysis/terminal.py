@@ -34,7 +34,7 @@ def print_report(report: Report, console: Console) -> None:
     _print_list(console, findings_text(report), 6, "found", "bold")
     _print_troubles(console, summaries([*report.violations, *report.errors]))
     _print_list(console, report.warnings, 6, "warning", "yellow")
-    _print_list(console, report.notes, 4, "note", "dim")
+    _print_list(console, report.notes, 6, "note", "dim")
     if report.written is not None:
         console.print(Text.assemble(("report ", "bold"), report.written), soft_wrap=True, highlight=False)
 
