@@ -71,6 +71,13 @@ def test_what_is_not_exactly_one_answer_is_left_to_the_parser(heads, data):
     assert heads.recall(data) is None
 
 
+def test_a_head_without_a_length_is_not_learnt(heads):
+    """The five bytes that end a chunked body must not pass for a body of five bytes."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert read(chunked + b"5\r\nabcde\r\n0\r\n\r\n")[0].body == b"abcde"
+    assert read(chunked + b"0\r\n\r\n")[0].body == b""
+
+
 def test_bytes_after_a_remembered_answer_are_surplus(heads):
     """As they are after a parsed one."""
     read(message())

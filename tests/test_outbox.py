@@ -83,7 +83,7 @@ def test_a_request_whose_user_was_stopped_does_not_leave():
     talking(connection).kill()
     outbox.put_in[0].leave()
     assert far.recv(10) == b""
-    assert not connection.open
+    assert (connection.open, connection.sent_s) == (False, 0.0)
 
 
 def test_a_request_that_never_left_counts_as_unsent():

@@ -89,7 +89,7 @@ class Answer:
                 return None
             return Fault(Outcome.BAD_RESPONSE, _parser_words(self.status, error))
         if self.whole:
-            if first and self.keep_alive and not self.surplus:
+            if first and self.keep_alive:
                 _HEADS.learn(data, self.status, self.headers, self.body)
         elif self._taken_bytes > HEADERS_LIMIT_BYTES and self.status == 0:
             return HEADERS_TOO_BIG
