@@ -22,6 +22,8 @@ REQUESTS = 'acgs_load_requests_total{{operation="policy_get", outcome="{}"}}'
 VIOLATIONS = 'acgs_load_violations_total{{operation="policy_get", violation="{}"}}'
 SCORES = 'acgs_load_compliance_score_{}{{operation="{}"}}'
 TARGET = 'up{job="acgs-target", instance="gateway:8080"}'
+CPU = 'acgs_load_generator_cpu_ratio{process="worker-0", region="eu-west-1"}'
+LAG = 'acgs_load_generator_loop_lag_seconds{{process="{}", region="eu-west-1"}}'
 NOT_EXACT = {Violation.NOT_COMPLIANT, Violation.SCORE_LOW}
 """These lower the compliance score, which has its own limit."""
 
@@ -76,6 +78,11 @@ TABLE = [
     ("UsersWithoutToken", {"acgs_load_users": _steady(100), "acgs_load_users_logged_in": _steady(99)}, False),
     ("WorkerLost", {"acgs_load_workers_lost": _steady(1)}, True),
     ("WorkerLost", {"acgs_load_workers_lost": _steady(0)}, False),
+    ("GeneratorSaturated", {CPU: _steady(0.95)}, True),
+    ("GeneratorSaturated", {CPU: _steady(0.85)}, False),
+    ("GeneratorLate", {LAG.format("worker-0"): _steady(0.06)}, True),
+    ("GeneratorLate", {LAG.format("worker-0"): _steady(0.04)}, False),
+    ("GeneratorLate", {LAG.format("master"): _steady(0.06)}, False),
     ("LoadGeneratorSilent", {'up{job="acgs-load"}': _steady(0)}, True),
     ("LoadGeneratorSilent", {'up{job="acgs-load"}': _steady(1)}, False),
     ("TargetLost", {TARGET: "1+0x20 0+0x20"}, True),

@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from course_fixture import START_S, FakeClock, arrival_counts, course_in, plan_of, report_of, window_at
+from course_fixture import START_S, FakeClock, arrival_counts, course_in, lines, plan_of, report_of, window_at
 
 from acgs_load.contract import Outcome
+from acgs_load.health import HealthRow
 from acgs_load.traffic.descriptors import SPARE, descriptor_complaint
 from acgs_load.traffic.exporter import RunTotals
 from acgs_load.traffic.parent import Parent
@@ -119,3 +120,28 @@ def test_the_exporter_says_what_the_windows_say(tmp_path):
     assert samples["acgs_load_latency_seconds_bucket", "0.1"] == 4
     assert samples["acgs_load_latency_seconds_bucket", "5"] == 6
     assert samples["acgs_load_latency_seconds_bucket", "+Inf"] == samples["acgs_load_latency_seconds_count", None] == 6
+
+
+def test_the_exporter_says_how_each_process_fares(tmp_path):
+    """The latest row of every process, in seconds and shares; nothing before the first row."""
+    totals, course = RunTotals(), course_in(tmp_path)
+    totals.follow(course)
+    member = course.crew.join("a")
+    rows = [(second, "worker-0", "eu", second / 10, 5_000, 60.0, 33, 10, 7, 0) for second in (1, 2)]
+    course.take_report(member, {**report_of(), "health": rows})
+    course.take_health([HealthRow(2, "master", "", 0.3, 1_000, 1.0, 20, 10, 0, 0)])
+    told = {
+        (one.name.removeprefix("acgs_load_"), one.labels["process"]): (one.value, one.labels["region"])
+        for family in totals.collect()
+        for one in family.samples
+        if "process" in one.labels
+    }
+    assert {name: value for (name, process), value in told.items() if process == "worker-0"} == {
+        "generator_cpu_ratio": (0.2, "eu"),
+        "generator_loop_lag_seconds": (0.06, "eu"),
+        "generator_memory_bytes": (5_000, "eu"),
+        "generator_descriptors": (33, "eu"),
+        "arrivals_waiting": (7, "eu"),
+    }
+    assert told["generator_cpu_ratio", "master"] == (0.3, "")
+    assert lines(course.folder.generators)[1].startswith("1,worker-0,eu,0.1,5000,60.0,33,10,7,0")

@@ -16,6 +16,7 @@ from querying import read_query
 
 from acgs_load.contract import Outcome, Violation
 from acgs_load.gateway.metrics import Metrics
+from acgs_load.health import HealthRow
 from acgs_load.samples import Sample, Window, WindowKey
 from acgs_load.traffic.exporter import RunTotals
 
@@ -47,7 +48,8 @@ def _exported() -> dict[str, set[str]]:
 
 def _course() -> SimpleNamespace:
     crew = SimpleNamespace(total=lambda name: 1, lost=[])
-    return SimpleNamespace(listeners=[], crew=crew, users_now=1)
+    health = {"worker-0": HealthRow(1, "worker-0", "eu-west-1", 0.5, 1000, 1.5, 30, 10, 0, 0)}
+    return SimpleNamespace(listeners=[], crew=crew, users_now=1, health=health)
 
 
 def _groups() -> list[dict]:

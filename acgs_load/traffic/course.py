@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import psutil
 from gevent.event import Event
 
 import acgs_load
+from acgs_load.health import HealthRow
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
@@ -49,6 +50,8 @@ class Course:
     search: dict[str, Any] | None = None
     rate_told: dict[str, Any] | None = None
     """What workers were told last about the arrival rate."""
+    health: dict[str, HealthRow] = field(default_factory=dict)
+    """The latest row of each process that watches itself."""
     users_now: int = 0
     users_reached: int = 0
     without_token: int | None = None
@@ -84,10 +87,16 @@ class Course:
             for *labels, wire in rows:
                 listener(WindowKey(*labels), Window.from_wire(wire))
         self.telemetry.examples(report.pop("examples"))
-        self.telemetry.health(report.pop("health"))
+        self.take_health(report.pop("health"))
         for error in report.pop("errors"):
             self.note(f"{error} [worker {member.index}]")
         member.told = report
+
+    def take_health(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Write what a process says of itself, and remember the latest."""
+        known = [HealthRow(*row) for row in rows]
+        self.telemetry.health(known)
+        self.health |= {row.process: row for row in known}
 
     def note(self, error: str) -> None:
         """Keep the text of something that went wrong in the generators; the first hundred tell enough."""

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 
 from acgs_load.contract import Outcome
+from acgs_load.health import HealthRow
 from acgs_load.histogram import Histogram, bucket_middle_us
 from acgs_load.samples import Window, WindowKey
 
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
 
 PORT_VARIABLE = "ACGS_EXPORTER_PORT"
 LABELS = ("operation", "scenario", "region")
+PROCESS_LABELS = ("process", "region")
+HEALTH: tuple[tuple[str, str, Callable[[HealthRow], float]], ...] = (
+    ("acgs_load_generator_cpu_ratio", "CPU of one core that a process uses.", lambda row: row.cpu),
+    (
+        "acgs_load_generator_loop_lag_seconds",
+        "Longest that the event loop of a process was held up within the last second.",
+        lambda row: row.loop_lag_max_ms / 1e3,
+    ),
+    ("acgs_load_generator_memory_bytes", "Memory of a process.", lambda row: float(row.memory_bytes)),
+    ("acgs_load_generator_descriptors", "Open file descriptors of a process.", lambda row: float(row.descriptors)),
+    (
+        "acgs_load_arrivals_waiting",
+        "Arrivals that are due without a free user.",
+        lambda row: float(row.arrivals_waiting),
+    ),
+)
+"""From the latest row of each process."""
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -50,6 +68,11 @@ class RunTotals:
         yield self._sums("acgs_load_compliance_score_sum", "Compliance scores, added up.", lambda w: w.score_sum)
         yield self._sums("acgs_load_compliance_score_count", "Answers with a score.", lambda w: float(w.score_count))
         yield self._latencies()
+        for name, text, told in HEALTH:
+            family = GaugeMetricFamily(name, text, labels=PROCESS_LABELS)
+            for row in course.health.values():
+                family.add_metric([row.process, row.region], told(row))
+            yield family
 
     def _requests(self) -> Metric:
         family = CounterMetricFamily("acgs_load_requests", "Requests by outcome.", labels=[*LABELS, "outcome"])

@@ -173,7 +173,7 @@ class Performance:
         course.settle()
         course.count_users(self._podium.user_count)
         if self._vitals is not None:
-            course.telemetry.health(self._vitals.take())
+            course.take_health(self._vitals.take())
         self._find_gone()
         if course.crew.lost and not course.crew.awaited:
             course.end("workers_lost")
