@@ -18,14 +18,19 @@ import gevent  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from acgs_load.samples import Window  # noqa: E402
+from acgs_load.traffic.calm import calm, calm_again  # noqa: E402
 from acgs_load.traffic.clock import Clock  # noqa: E402
 from acgs_load.traffic.descriptors import raise_descriptor_limit  # noqa: E402
 from acgs_load.traffic.locust_feed import LocustFeed  # noqa: E402
+from acgs_load.traffic.probe import LoopProbe  # noqa: E402
 from acgs_load.traffic.telemetry import to_rows  # noqa: E402
 from acgs_load.traffic.users import AcgsUser  # noqa: E402
 from acgs_load.traffic.vitals import Vitals  # noqa: E402
 from benchmarks.scripts.crowd_process import Workplace  # noqa: E402
 from benchmarks.scripts.ours import REPORT_EVERY_S, benchmark_plan, told  # noqa: E402
+
+_CALM_AFTER_S = 1.0
+"""By then all users are there."""
 
 
 class Reports:
@@ -66,9 +71,14 @@ def main(argv: Sequence[str]) -> int:
     vitals = Vitals("worker-0", "local", Clock(), lambda: (workplace.world.users, 0, 0))
     gevent.spawn(reports.keep_making)
     gevent.spawn(vitals.watch)
+    gevent.spawn(calm_again, _CALM_AFTER_S)
+    probe = LoopProbe()
+    probe.start()
+    calm()
     runner.start(asked.users, spawn_rate=asked.users)
     gevent.sleep(asked.seconds)
     runner.quit()
+    probe.stop()
     reports.make(everything=True)
     print("\n".join(reports.examples), file=sys.stderr)
     print(json.dumps(told(reports.total)))
