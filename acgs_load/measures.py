@@ -130,15 +130,20 @@ def _oracle(violation: Violation, operations: frozenset[str]) -> Callable[[Slice
 
     def read(part: Slice) -> tuple[float | None, int]:
         judged = sum(
-            window.answers_2xx + (window.answers_404 if violation is Violation.LOST_WRITE else 0)
-            for name, window in part.by_operation.items()
-            if name in operations
+            _answers_judged(violation, name, window) for name, window in part.by_operation.items() if name in operations
         )
         wrong = sum(window.violations.get(violation, 0) for window in part.by_operation.values())
         judged = max(judged, wrong)
         return (1 - wrong / judged if judged else None), judged
 
     return read
+
+
+def _answers_judged(violation: Violation, operation: str, window: Window) -> int:
+    """Answers of a listed operation that could have shown ``violation``."""
+    if violation is Violation.SIGNATURE_WRONG and operation == "audit_create":
+        return window.signatures_checked  # only where the target publishes keys is there anything to check
+    return window.answers_2xx + (window.answers_404 if violation is Violation.LOST_WRITE else 0)
 
 
 def _proofs_unknown(part: Slice) -> tuple[float | None, int]:

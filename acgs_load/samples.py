@@ -38,6 +38,8 @@ class Sample(NamedTuple):
     sent_bytes: int = 0
     received_bytes: int = 0
     resent: bool = False
+    signature_checked: bool = False
+    """The signature in the answer was verified under a published key."""
 
 
 class WindowKey(NamedTuple):
@@ -70,6 +72,7 @@ class Window:
         "score_sum",
         "sent_bytes",
         "service",
+        "signatures_checked",
         "skipped",
         "violations",
     )
@@ -89,6 +92,7 @@ class Window:
         self.answers_2xx = 0
         self.answers_404 = 0
         self.proofs_unknown = 0
+        self.signatures_checked = 0
         self.resent = 0
         self.skipped = 0
         self.sent_bytes = 0
@@ -134,6 +138,7 @@ class Window:
             self.score_sum += sample.score
         self.isolation_right += sample.isolation_right
         self.proofs_unknown += sample.proof_unknown
+        self.signatures_checked += sample.signature_checked
 
     def _time(self, sample: Sample) -> None:
         service_us = round((sample.done_s - sample.sent_s) * 1e6)
@@ -205,6 +210,7 @@ _SUMS = (
     "answers_2xx",
     "answers_404",
     "proofs_unknown",
+    "signatures_checked",
     "resent",
     "skipped",
     "sent_bytes",

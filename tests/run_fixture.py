@@ -138,6 +138,7 @@ class RunFixture:
         key = WindowKey(STARTED + second, region, known.scenario or "", operation, phase or self.phase_at(second))
         window = self.windows.setdefault(key, Window())
         latencies = list(latencies_ms)
+        marks.setdefault("signature_checked", operation == "audit_create")
         for place, latency_ms in enumerate(latencies):
             sent_s = float(second)
             answered = outcome in (Outcome.OK, Outcome.FAILED_CHECK)

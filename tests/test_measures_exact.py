@@ -62,6 +62,16 @@ def test_errors_stay_out_of_the_exact_measures(name):
         assert value(name, of(operation, 5, outcome=outcome)) is None
 
 
+def test_signatures_that_nobody_could_check_prove_nothing():
+    """Without published keys audit_create's answers are not in signature_correctness; crypto_validate's are."""
+    unchecked = of("audit_create", 90, signature_checked=False)
+    assert value("signature_correctness", unchecked) is None
+    wrong = of("crypto_validate", 1, violations=(Violation.SIGNATURE_WRONG,))
+    assert value("signature_correctness", unchecked, of("crypto_validate", 9), wrong) == 0.9
+    assert value("signature_correctness", of("audit_create", 90), of("crypto_validate", 9), wrong) == 0.99
+    assert value("chain_integrity", unchecked) == 1.0
+
+
 def test_a_lost_event_that_is_404_counts_in_durability():
     """404 answers are in the denominator, so that a loss is never more than everything."""
     lost = of("audit_verify", 1, status=404, violations=(Violation.LOST_WRITE,))
@@ -81,7 +91,7 @@ def test_one_wrong_answer_in_a_million_is_not_one(name):
     """Exact means exact: no rounding turns 0.999999 into 1."""
     operation = next(iter(JUDGED_OPERATIONS.get(name, {"policy_get"})))
     big = window(1, operation=operation, isolation_right=True)
-    big.answers_2xx = big.isolation_right = 999_999
+    big.answers_2xx = big.isolation_right = big.signatures_checked = 999_999
     big.outcomes = {Outcome.OK: 999_999}
     violation = {"hash_consistency": Violation.HASH_WRONG, "isolation_integrity": Violation.ISOLATION_BREACH}.get(
         name, ORACLES.get(name, (Violation.HASH_WRONG, []))[0]

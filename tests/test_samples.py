@@ -25,6 +25,7 @@ SAMPLES = st.builds(
     violations=st.sampled_from([(), (Violation.STALE_READ,), (Violation.LOST_WRITE, Violation.HASH_WRONG)]),
     score=st.sampled_from([None, 0.5, 1.0]),
     resent=st.booleans(),
+    signature_checked=st.booleans(),
 )
 
 

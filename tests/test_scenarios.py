@@ -169,6 +169,18 @@ def test_every_other_signature_is_tampered_with():
     assert {entry for entry, ok in zip(known, valid, strict=True) if not ok} == {True, False}
 
 
+@pytest.mark.parametrize("published", [True, False])
+def test_signatures_count_as_checked_where_keys_are_published(published):
+    """Every audit_create under published keys, none without, and no other operation ever."""
+    stage = Stage(tenants=("a",))
+    stage.target.publishes_keys = published
+    visit = stage.visit()
+    iterations(stage, visit, "integrity", 4)
+    checked = {(sample.operation, sample.signature_checked) for sample in stage.recorder.samples}
+    assert ("audit_create", published) in checked
+    assert {operation for operation, yes in checked if yes} == ({"audit_create"} if published else set())
+
+
 def test_what_has_no_object_is_skipped_and_takes_no_arrival():
     """It is counted as skipped under its operation; arrivals are asked for once per request that is sent."""
     stage = Stage()

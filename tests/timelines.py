@@ -31,6 +31,7 @@ def window(
     if status is None:
         silent = {Outcome.TIMEOUT, Outcome.CONNECTION_ERROR, Outcome.BAD_RESPONSE}
         status = {Outcome.THROTTLED: 429, Outcome.HTTP_ERROR: 500}.get(outcome, 0 if outcome in silent else 200)
+    more.setdefault("signature_checked", operation == "audit_create" and 200 <= status < 300)
     result, moments = Window(), list(done_s)
     for number in range(count):
         sample = Sample(

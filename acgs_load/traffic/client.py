@@ -72,6 +72,7 @@ class Client:
         "rejected",
         "scenario",
         "secrets",
+        "signature_checked",
         "terms",
         "token",
         "user_id",
@@ -95,6 +96,8 @@ class Client:
         self.token = ""
         self.rejected = False
         """A 401 came since the last login."""
+        self.signature_checked = False
+        """The check of the request under way verified the answer's signature; it says so here."""
         self.before_request: Callable[[], None] | None = None
         """Run when an arrival is there, before the request is built: a token may have run out while waiting."""
         self._transport = transport
@@ -141,6 +144,7 @@ class Client:
         acknowledged: str = "",
     ) -> Answer:
         """Send one request of a scenario with the user's headers; ``acknowledged`` names the object it is about."""
+        self.signature_checked = False
         ask = self._ask(operation, check, acknowledged)
         reply = self._exchange(operation, self._headers, body, placeholder, value)
         return self._settle(ask, reply, judge(ask, reply))
@@ -209,6 +213,7 @@ class Client:
                 reply.sent_bytes,
                 reply.received_bytes,
                 reply.resent,
+                self.signature_checked and operation == "audit_create",
             )
         )
         if outcome is not Outcome.OK:

@@ -82,6 +82,7 @@ def _judge_appended(
         world.learn_signing_keys(client, missing=body["key_id"])
     if world.signing_keys is not None:
         findings += check_signature(world.signing_keys, recomputed, body)
+        client.signature_checked = True
     return findings
 
 
