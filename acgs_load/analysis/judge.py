@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from acgs_load.analysis import groups, troubles
 from acgs_load.analysis.baseline import all_measures, compared, load_baseline
+from acgs_load.analysis.breaches import demands_of
 from acgs_load.analysis.breaking import breaking_point
+from acgs_load.analysis.buckets import buckets_of
+from acgs_load.analysis.closeups import closeups
 from acgs_load.analysis.drift import drifts
-from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.load import Run, load_run
 from acgs_load.analysis.machines import (
     added_by_generators,
@@ -22,9 +24,9 @@ from acgs_load.analysis.machines import (
     target_load,
 )
 from acgs_load.analysis.notes import notes_of, warnings_of
-from acgs_load.analysis.panels import panels
 from acgs_load.analysis.recovery import recovery
 from acgs_load.analysis.report import Facts, Report
+from acgs_load.analysis.run_panels import run_panels
 from acgs_load.analysis.verdict import findings, verdict_of
 from acgs_load.analysis.write import write_report
 from acgs_load.plan import ThresholdText
@@ -51,6 +53,7 @@ def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, ba
     before = load_baseline(path) if (path := baseline or run.plan.baseline) else None
     measures, machine = all_measures(run), machine_measures(run)
     judged = findings(run, parsed, machine, baseline_of(before.timeline, machine_measures(before)) if before else None)
+    buckets = buckets_of(run)
     point, comeback, trends = breaking_point(run, judged), recovery(run), drifts(run)
     return Report(
         facts=_facts(run),
@@ -70,7 +73,8 @@ def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, ba
         comparison=compared(run, measures, before) if before else None,
         recovery=comeback,
         drift=tuple(trends),
-        panels=tuple(panels(run, _limits(judged))),
+        panels=tuple(run_panels(run, buckets, demands_of(judged))),
+        closeups=tuple(closeups(run, buckets)),
         plan=_plan(run),
         run={"versions": dict(run.record.versions), "machine": dict(run.record.machine)},
         warnings=tuple(warnings_of(run, trends)),
@@ -99,11 +103,3 @@ def _plan(run: Run) -> dict[str, Any]:
     plan: dict[str, Any] = json.loads(run.plan.to_json())
     plan["headers"] = dict.fromkeys(plan["headers"], "(not shown)")
     return plan
-
-
-def _limits(judged: Iterable[Judged]) -> list[tuple[str, str, float]]:
-    return [
-        (row.measure, row.expression, row.limit)
-        for row in judged
-        if row.limit is not None and not row.labels and row.during is None
-    ]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from acgs_load.analysis.baseline import Comparison
 from acgs_load.analysis.breaking import BreakingPoint
+from acgs_load.analysis.closeups import CloseUp
 from acgs_load.analysis.drift import Drift
 from acgs_load.analysis.groups import Group, Latency, Share
 from acgs_load.analysis.judged import Judged
@@ -76,6 +77,8 @@ class Report:
     recovery: Recovery | None = None
     drift: tuple[Drift, ...] = ()
     panels: tuple[Panel, ...] = ()
+    closeups: tuple[CloseUp, ...] = ()
+    """All requests first; empty where the input has no windows."""
     plan: Mapping[str, Any] = field(default_factory=dict)
     """The resolved plan as JSON spells it; empty where the input has none."""
     run: Mapping[str, Any] = field(default_factory=dict)
