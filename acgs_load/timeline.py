@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from acgs_load.contract import AUTH_OPERATIONS
 from acgs_load.measures import Slice
@@ -18,6 +18,7 @@ from acgs_load.samples import Window, WindowKey
 
 PEAK_WINDOW_S = 10
 LABELS = ("operation", "scenario", "region")
+Kinds = Literal["outcomes", "violations"]
 _TOUCH_S = 1e-3
 
 
@@ -84,6 +85,33 @@ class Timeline:
         for second in self.seconds:
             yield from self._by_second[second].items()
 
+    def parts(self) -> list[WindowKey]:
+        """The distinct keys, their second 0."""
+        return list({key._replace(second=0): None for row in self._by_second.values() for key in row})
+
+    def counted(self, kinds: Kinds) -> dict[tuple[str, str], tuple[int, int]]:
+        """By (kind, operation), where counted at all: how often, and the first epoch second."""
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for key, window in self.items():
+            counts: Mapping[str, int] = getattr(window, kinds)
+            for kind, count in counts.items():
+                if count:
+                    before, first = found.get((kind, key.operation), (0, key.second))
+                    found[kind, key.operation] = before + count, first
+        return found
+
+    def grouped(self, width_s: int, begin: int) -> Iterator[tuple[int, WindowKey, Window]]:
+        """For each ``width_s`` seconds from the epoch second ``begin`` on: their number from 0, key and window.
+
+        What is older than ``begin`` counts as number 0. Keys have second 0.
+        """
+        groups: dict[tuple[int, WindowKey], Window] = {}
+        for key, window in self.items():
+            place = max(0, key.second - begin) // width_s
+            groups.setdefault((place, key._replace(second=0)), Window()).merge(window)
+        for (place, key), window in groups.items():
+            yield place, key, window
+
     def _summed(self) -> dict[WindowKey, _Cell]:
         if self._cells is None:
             self._cells = {}
@@ -129,7 +157,7 @@ class Timeline:
         self, wanted: Mapping[str, str], phases: frozenset[str] | None, from_second: int | None, to_second: int | None
     ) -> Slice:
         if from_second is None and to_second is None:
-            cells = [(key, cell) for key, cell in self._summed().items() if _matches(key, wanted, phases)]
+            cells = [(key, cell) for key, cell in self._summed().items() if matches(key, wanted, phases)]
         else:
             cells = list(self._between(wanted, phases, from_second, to_second).items())
         totals: dict[str, Window] = {}
@@ -153,7 +181,7 @@ class Timeline:
         cells: dict[WindowKey, _Cell] = {}
         for second in self._seconds_between(from_second, to_second):
             for key, window in self._by_second[second].items():
-                if _matches(key, wanted, phases):
+                if matches(key, wanted, phases):
                     cells.setdefault(key._replace(second=0), _Cell()).merge(key, window)
         return cells
 
@@ -239,7 +267,8 @@ class Timeline:
         return max(0.0, end_s - ordered[-1][1] if self.phases or not edges else 0.0, *gaps)
 
 
-def _matches(key: WindowKey, wanted: Mapping[str, str], phases: frozenset[str] | None) -> bool:
+def matches(key: WindowKey, wanted: Mapping[str, str], phases: frozenset[str] | None) -> bool:
+    """Whether a key has the wanted labels and one of the phases (None: any)."""
     if phases is not None and key.phase not in phases:
         return False
     return all(getattr(key, label) == value for label, value in wanted.items())

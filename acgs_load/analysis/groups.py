@@ -116,7 +116,7 @@ def _part(timeline: Timeline, labels: Mapping[str, str], name: str, scenario: st
 def operations(timeline: Timeline) -> list[Group]:
     """A group an operation, in the contract's order."""
     order = {name: place for place, name in enumerate(OPERATIONS)}
-    scenario_of = {key.operation: key.scenario for key, _ in timeline.items()}
+    scenario_of = {key.operation: key.scenario for key in timeline.parts()}
     names = sorted(scenario_of, key=lambda name: (order.get(name, len(order)), name))
     return [_part(timeline, {"operation": name}, name, scenario_of[name]) for name in names]
 

@@ -74,12 +74,17 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any]], Row]) -> tuple
     for place, line in enumerate(lines[:-1], start=1):
         if not line.strip():
             continue
-        try:
-            # whole numbers are many here, and each is checked where it is used
-            rows.append(parse(_LINES.decode(line.decode())))
-        except _WRONG as error:
-            raise UsageError(f"{path}, line {place}: not what a run writes ({_reason(error)}); restore it") from error
+        rows.append(parsed_line(path, place, line, parse))
     return rows, torn
+
+
+def parsed_line(path: Path, place: int, line: bytes, parse: Callable[[dict[str, Any]], Row]) -> Row:
+    """The row in one line of JSON. Raises UsageError, naming file and line, where it is none."""
+    try:
+        # whole numbers are many here, and each is checked where it is used
+        return parse(_LINES.decode(line.decode()))
+    except _WRONG as error:
+        raise UsageError(f"{path}, line {place}: not what a run writes ({_reason(error)}); restore it") from error
 
 
 def read_table(path: Path, parse: Callable[[dict[str, str]], Row]) -> tuple[list[Row], bool]:

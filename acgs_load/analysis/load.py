@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from acgs_load.analysis.archive import Archive
+from acgs_load.analysis.columns import BUCKET_MAX, Columns
 from acgs_load.analysis.lines import (
     NUMBER_MAX,
     number,
@@ -18,9 +20,10 @@ from acgs_load.analysis.lines import (
 )
 from acgs_load.analysis.record import RunRecord, record_from
 from acgs_load.analysis.soundness import first_unsound
+from acgs_load.analysis.window_lines import Told, read_windows
 from acgs_load.errors import NothingMeasuredError, UsageError
 from acgs_load.health import HealthRow
-from acgs_load.histogram import Histogram, bucket_index
+from acgs_load.histogram import Histogram
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
@@ -33,8 +36,6 @@ MILLISECOND_LIMIT = 10_000_000_000
 _HISTOGRAMS = frozenset({"service", "response"})
 _NO_NUMBERS = frozenset({"region", "scenario", "operation", "phase", "outcomes", "violations"})
 
-
-BUCKET_MAX = bucket_index(int(NUMBER_MAX))
 LENGTH_MAX_S = 32 * 86_400
 """No run is longer; a window farther from the start carries a second of another clock."""
 
@@ -75,35 +76,32 @@ class Run:
     """What is absent or cut short, each in a sentence."""
 
 
-def load_run(folder: RunFolder) -> Run:
-    """The run in a folder, also one that a crash cut short.
+def load_run(folder: RunFolder, told: Told | None = None) -> Run:
+    """The run in a folder, also one that a crash cut short. ``told`` hears how far the reading is.
 
     Raises UsageError, naming file and line, where a file is not what a run writes, and NothingMeasuredError where no
     request was counted.
     """
     missing: list[str] = []
     plan = _plan(folder)
-    windows, torn = read_json_lines(folder.windows, _window)
+    windows, torn = read_windows(folder.windows, _window, told)
     if torn:
         missing.append("windows.jsonl: the last line is cut short and left out")
-    if not any(window.samples for _, window in windows):
+    if not windows.scalars["samples"].any():
         raise NothingMeasuredError(
             f"{folder.path}: nothing measured, no request was counted; see the logs in {folder.logs} and run again"
         )
     record = _record(folder, plan, windows)
-    for key, _ in windows:
-        if not -LENGTH_MAX_S <= key.second - record.started_s <= LENGTH_MAX_S:
-            raise UsageError(f"{folder.windows}: second {key.second} is not of this run; restore the file")
+    for second in (int(windows.seconds.min()), int(windows.seconds.max())):
+        if not -LENGTH_MAX_S <= second - record.started_s <= LENGTH_MAX_S:
+            raise UsageError(f"{folder.windows}: second {second} is not of this run; restore the file")
     if not record.complete:
         missing.append("run.json: the run was cut short before its end; phases and length are taken from the windows")
-    timeline = Timeline(record.started_s, record.phases)
-    for key, window in windows:
-        timeline.add(key, window)
     return Run(
         folder,
         plan,
         record,
-        timeline,
+        Archive(record.started_s, record.phases, windows),
         tuple(_rows(read_table(folder.generators, _health), folder.generators.name, missing)),
         tuple(_rows(read_table(folder.resources, _resource), folder.resources.name, missing, expected=False)),
         tuple(_rows(read_json_lines(folder.violations, _example), folder.violations.name, missing, expected=False)),
@@ -137,7 +135,7 @@ def _plan(folder: RunFolder) -> Plan:
     return plan
 
 
-def _record(folder: RunFolder, plan: Plan, windows: list[tuple[WindowKey, Window]]) -> RunRecord:
+def _record(folder: RunFolder, plan: Plan, windows: Columns) -> RunRecord:
     raw = read_object(folder.run)
     if raw is None:
         return _record_of_windows(plan, windows)
@@ -160,13 +158,9 @@ def _check_times(record: RunRecord) -> None:
             raise ValueError(f"phase {phase.name} goes from {phase.from_s:g} s to {phase.to_s:g} s")
 
 
-def _record_of_windows(plan: Plan, windows: list[tuple[WindowKey, Window]]) -> RunRecord:
-    seconds = [key.second for key, _ in windows]
-    started_s, ended_s = float(min(seconds)), float(max(seconds) + 1)
-    spans: dict[str, tuple[int, int]] = {}
-    for key, _ in windows:
-        first, last = spans.get(key.phase, (key.second, key.second))
-        spans[key.phase] = min(first, key.second), max(last, key.second)
+def _record_of_windows(plan: Plan, windows: Columns) -> RunRecord:
+    started_s, ended_s = float(windows.seconds.min()), float(windows.seconds.max() + 1)
+    spans = windows.spans("phase")
     phases = tuple(
         Phase(name, first - started_s, last + 1 - started_s, name in plan.hold_phases)
         for name, (first, last) in sorted(spans.items(), key=lambda item: item[1])

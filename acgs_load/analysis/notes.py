@@ -43,9 +43,11 @@ def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
 
 def _shares(run: Run) -> Iterator[str]:
     sent = dict.fromkeys(run.plan.mix, 0)
-    for key, window in run.timeline.items():
-        if key.scenario:
-            sent[key.scenario] = sent.get(key.scenario, 0) + window.samples
+    for scenario in run.timeline.values("scenario"):
+        if scenario:
+            sent[scenario] = sum(
+                window.samples for window in run.timeline.slice({"scenario": scenario}).by_operation.values()
+            )
     total, weights = sum(sent.values()), sum(run.plan.mix.values())
     if total < SHARE_SAMPLES or not weights:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from acgs_load.analysis.load import Run
@@ -36,24 +36,18 @@ def errors(run: Run) -> list[Trouble]:
 
 
 def _troubles(run: Run, order: list[str], violations: bool) -> list[Trouble]:
-    counts: dict[tuple[str, str], int] = defaultdict(int)
-    first: dict[tuple[str, str], int] = {}
-    for key, window in run.timeline.items():
-        kinds: Mapping[str, int] = window.violations if violations else window.outcomes
-        for kind, count in kinds.items():
-            if count and (violations or kind in order):
-                counts[kind, key.operation] += count
-                first.setdefault((kind, key.operation), key.second)
+    found = run.timeline.counted("violations" if violations else "outcomes")
     examples = _examples(run)
     rows = [
         Trouble(
             kind,
             operation,
             count,
-            max(0.0, first[kind, operation] - run.record.started_s),
+            max(0.0, first - run.record.started_s),
             tuple(examples.get((kind, operation), ())[:EXAMPLES]),
         )
-        for (kind, operation), count in counts.items()
+        for (kind, operation), (count, first) in found.items()
+        if violations or kind in order
     ]
     ranks = {kind: place for place, kind in enumerate(order)}
     places = {operation: place for place, operation in enumerate(OPERATIONS)}
