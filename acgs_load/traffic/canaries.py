@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
+from functools import lru_cache
 from typing import Any
 
 CANARY = re.compile(r"(?<![A-Za-z0-9_-])canary-([A-Za-z0-9_-]{1,64})-([0-9a-f]{16})(?![A-Za-z0-9_-])")
 """A canary as a whole token; group 1 is the tenant."""
+_BYTES = re.compile(CANARY.pattern.encode())
+_MARK = b"canary-"
+_LONGEST = len("canary-") + 64 + len("-") + 16
 
 
 def canary_tenant(text: str) -> str | None:
     """The tenant that ``text``, being exactly one canary, belongs to; None for any other text."""
+    return _tenant(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _tenant(text: str) -> str | None:
     match = CANARY.fullmatch(text)
     return match[1] if match else None
 
@@ -22,15 +31,33 @@ def foreign_canary(raw: bytes, document: Any, own_tenant: str, own: Container[st
     ``document`` is the parsed body, or None where it is not JSON: then the text itself is searched. As long as no own
     canary is known (``own`` is empty), one that names the own tenant is not called foreign.
     """
-    if b"canary-" not in raw and b"\\u" not in raw:
-        return None  # an ASCII word hides from this search in nothing but \u escapes
-    strings = _strings(document) if document is not None else iter((raw.decode(errors="replace"),))
-    for text in strings:
-        if "canary-" in text:
-            for match in CANARY.finditer(text):
-                if match[0] not in own and (own or match[1] != own_tenant):
-                    return match[0]
+    for canary, tenant in _canaries(raw, document):
+        if canary not in own and (own or tenant != own_tenant):
+            return canary
     return None
+
+
+def _canaries(raw: bytes, document: Any) -> Iterator[tuple[str, str]]:
+    """Every canary and its tenant."""
+    if document is None:
+        yield from _canaries_in(raw.decode(errors="replace"))
+    elif b"\\" in raw:
+        for text in _strings(document):
+            if "canary-" in text:
+                yield from _canaries_in(text)
+    else:
+        # without a backslash the strings stand in the body as they are, and a quote ends a token as their end does
+        position = raw.find(_MARK)
+        while position >= 0:
+            match = _BYTES.match(raw, position)
+            if match:
+                yield match[0].decode("ascii"), match[1].decode("ascii")
+            position = raw.find(_MARK, position + len(_MARK))
+
+
+def _canaries_in(text: str) -> Iterator[tuple[str, str]]:
+    for match in CANARY.finditer(text):
+        yield match[0], match[1]
 
 
 def _strings(document: Any) -> Iterator[str]:

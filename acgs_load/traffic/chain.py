@@ -19,6 +19,7 @@ ENTRY_FIELDS = (
     "previous_hash",
     "constitutional_hash",
 )
+_ENTRY_NAMES = frozenset(ENTRY_FIELDS)
 CLIENT_FIELDS = ("event_type", "tenant_id", "user_id", "details", "timestamp")
 _KEPT_SEQUENCES = 1024
 """A window shows 16 entries; older ones can only come back through a falling length, which is seen anyway."""
@@ -31,7 +32,9 @@ def genesis_hash(constitutional_hash: str) -> str:
 
 def entry_hash(entry: Mapping[str, Any]) -> str:
     """Hex SHA-256 over exactly the nine fields of ``entry``, whatever else it carries."""
-    return sha256_or_reason({name: entry[name] for name in ENTRY_FIELDS})
+    if entry.keys() != _ENTRY_NAMES:
+        entry = {name: entry[name] for name in ENTRY_FIELDS}
+    return sha256_or_reason(entry)
 
 
 class ChainKnowledge:

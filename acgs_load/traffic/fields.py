@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from acgs_load.contract import AUTH_OPERATIONS
 from acgs_load.traffic.chain import ENTRY_FIELDS
-
-Json = dict[str, Any]
+from acgs_load.traffic.forms import ANY, Field, Form
+from acgs_load.traffic.forms import Json as Json
 
 _TEXT = frozenset({str})
 _INTEGER = frozenset({int})
@@ -17,28 +17,15 @@ _BOOLEAN = frozenset({bool})
 _OBJECT = frozenset({dict})
 _LIST = frozenset({list})
 _NULL = frozenset({type(None)})
-_ANY = _TEXT | _NUMBER | _BOOLEAN | _OBJECT | _LIST | _NULL
-_MISSING = object()
-
-
-class Field(NamedTuple):
-    """One key of the table. Types are exact, so that true is no integer."""
-
-    name: str
-    types: frozenset[type]
-    inner: tuple[Field, ...] = ()
-    """Keys of the object, or of each object of the list."""
-    items: frozenset[type] = frozenset()
-    """Types of a list's items, or of an object's values."""
 
 
 def _entry_fields() -> tuple[Field, ...]:
-    kinds = {"sequence": _INTEGER, "details": _ANY}
+    kinds = {"sequence": _INTEGER, "details": ANY}
     return tuple(Field(name, kinds.get(name, _TEXT)) for name in ENTRY_FIELDS)
 
 
 _ENTRY = _entry_fields()
-_CONTENT = tuple(Field(name, _ANY) for name in ("rule", "constraints", "conditions", "metadata"))
+_CONTENT = tuple(Field(name, ANY) for name in ("rule", "constraints", "conditions", "metadata"))
 _LOGIN = (
     Field("access_token", _TEXT),
     Field("token_type", _TEXT),
@@ -79,7 +66,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
     "tenant_config_update": (
         Field("tenant_id", _TEXT),
         Field("setting", _TEXT),
-        Field("value", _ANY),
+        Field("value", ANY),
         Field("version", _INTEGER),
     ),
     "policy_create": _WRITTEN,
@@ -131,14 +118,15 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
 }
 """What a 2xx of each operation must carry beyond ``constitutional_hash``."""
 
-_ERROR = tuple(Field(name, _TEXT) for name in ("error", "message", "request_id", "timestamp"))
+_FORMS = {operation: Form(fields) for operation, fields in FIELDS.items()}
+_ERROR = Form(tuple(Field(name, _TEXT) for name in ("error", "message", "request_id", "timestamp")))
 
 
 def field_problem(operation: str, body: Json) -> str | None:
     """A few words on the first key of the table that a 2xx lacks or has with a wrong type; None if all are right."""
     if operation in AUTH_OPERATIONS:
         body = {**body, "access_token": granted_token(body)}
-    return _problem(FIELDS[operation], body)
+    return _FORMS[operation].problem(body)
 
 
 def granted_token(body: Json) -> Any:
@@ -148,27 +136,4 @@ def granted_token(body: Json) -> Any:
 
 def error_problem(body: Json) -> str | None:
     """The same for the four texts of an expected 403 or 409."""
-    return _problem(_ERROR, body)
-
-
-def _problem(wanted: tuple[Field, ...], body: Json) -> str | None:
-    for name, types, inner, items in wanted:
-        value = body.get(name, _MISSING)
-        if type(value) not in types:
-            return f"{name} is missing" if value is _MISSING else f"{name} is {type(value).__name__}"
-        problem = (inner or items) and _nested_problem(name, value, inner, items)
-        if problem:
-            return problem
-    return None
-
-
-def _nested_problem(name: str, value: Any, inner: tuple[Field, ...], items: frozenset[type]) -> str | None:
-    if items:
-        values = value.values() if type(value) is dict else value
-        wrong = next((item for item in values if type(item) not in items), _MISSING)
-        return None if wrong is _MISSING else f"{name} holds {type(wrong).__name__}"
-    for row in value if type(value) is list else (value,):
-        problem = _problem(inner, row) if type(row) is dict else f"holds {type(row).__name__}"
-        if problem:
-            return f"{name}: {problem}"
-    return None
+    return _ERROR.problem(body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -51,12 +51,11 @@ class Judgement(NamedTuple):
     """The answer that the contract expects, apart from findings: so also a refused attempt, or a 409 on an update."""
 
 
-class _Verdict(NamedTuple):
-    """Outcome before canaries, headers and hash are looked at; ``FAILED_CHECK`` stands for "answered, see findings"."""
+_Verdict = tuple[Outcome, Sequence[Finding], str]
+"""Outcome before canaries, headers and hash are looked at, findings, and the reason of an error outcome.
 
-    outcome: Outcome
-    findings: list[Finding]
-    reason: str = ""
+``FAILED_CHECK`` stands for "answered, see findings".
+"""
 
 
 def judge(ask: Ask, reply: Reply) -> Judgement:
@@ -67,17 +66,16 @@ def judge(ask: Ask, reply: Reply) -> Judgement:
     score = header_score(reply.headers) if success else None
     document = _parsed(reply.body)
     body: Json | None = document if type(document) is dict else None
-    verdict = _BAD_BODY if body is None else _verdict(ask, reply, body, score)
-    expected = verdict.outcome is Outcome.OK
-    findings = [*_leaks(ask, reply.body, document), *verdict.findings]
-    outcome = Outcome.FAILED_CHECK if findings else verdict.outcome
-    if outcome is Outcome.OK or findings:
+    outcome, found, reason = _BAD_BODY if body is None else _verdict(ask, reply, body, score)
+    expected = outcome is Outcome.OK
+    findings = [*_leaks(ask, reply.body, document), *found]
+    if expected or findings:
         if success:
             findings += check_compliance_headers(reply.headers, score)
         findings += check_hash(ask.constitutional_hash, reply.headers, body)
-        outcome = Outcome.FAILED_CHECK if findings else outcome
-    acknowledged = expected and success
-    return Judgement(outcome, tuple(findings), body, score, verdict.reason, acknowledged, expected)
+        if findings:
+            outcome = Outcome.FAILED_CHECK
+    return Judgement(outcome, tuple(findings), body, score, reason, expected and success, expected)
 
 
 def _parsed(body: bytes) -> Any:
@@ -87,7 +85,8 @@ def _parsed(body: bytes) -> Any:
         return _NOT_JSON
 
 
-_BAD_BODY = _Verdict(Outcome.BAD_RESPONSE, [], "the body is no JSON object")
+_BAD_BODY: _Verdict = (Outcome.BAD_RESPONSE, (), "the body is no JSON object")
+_FINE: _Verdict = (Outcome.OK, (), "")
 
 
 def _verdict(ask: Ask, reply: Reply, body: Json, score: float | None) -> _Verdict:
@@ -95,30 +94,30 @@ def _verdict(ask: Ask, reply: Reply, body: Json, score: float | None) -> _Verdic
     if 200 <= status < 300:
         problem = field_problem(operation.name, body)
         if problem:
-            return _Verdict(Outcome.BAD_RESPONSE, [], f"status {status}, {problem}")
+            return Outcome.BAD_RESPONSE, (), f"status {status}, {problem}"
         if status == operation.status:
-            return _Verdict(Outcome.OK, ask.check(body, score) if ask.check else [])
+            return (Outcome.OK, ask.check(body, score), "") if ask.check else _FINE
         if operation.name == CROSS_TENANT:
             finding = Finding(Violation.ISOLATION_BREACH, f"an attempt on another tenant was answered {status}")
-            return _Verdict(Outcome.FAILED_CHECK, [finding])
-        return _Verdict(Outcome.HTTP_ERROR, [], f"status {status} for {operation.status}")
+            return Outcome.FAILED_CHECK, [finding], ""
+        return Outcome.HTTP_ERROR, (), f"status {status} for {operation.status}"
     if (status == 403 and operation.name == CROSS_TENANT) or (status == 409 and operation.name == POLICY_UPDATE):
         return _refusal(status, body)
     if status == 429 or (status == 503 and "retry-after" in reply.headers):
-        return _Verdict(Outcome.THROTTLED, [], f"status {status}")
+        return Outcome.THROTTLED, (), f"status {status}"
     if status == 404 and ask.acknowledged and body.get("error") == "not_found":
         finding = Finding(Violation.LOST_WRITE, f"{shown(ask.acknowledged)} was acknowledged and is 404")
-        return _Verdict(Outcome.FAILED_CHECK, [finding])
-    return _Verdict(Outcome.HTTP_ERROR, [], f"status {status}{_error_code(body)}")
+        return Outcome.FAILED_CHECK, [finding], ""
+    return Outcome.HTTP_ERROR, (), f"status {status}{_error_code(body)}"
 
 
 def _refusal(status: int, body: Json) -> _Verdict:
     problem = error_problem(body)
     if problem:
-        return _Verdict(Outcome.BAD_RESPONSE, [], f"status {status}, {problem}")
+        return Outcome.BAD_RESPONSE, (), f"status {status}, {problem}"
     if status == 403 and body["error"] != "tenant_access_denied":
-        return _Verdict(Outcome.HTTP_ERROR, [], f"status {status}{_error_code(body)}")
-    return _Verdict(Outcome.OK, [])
+        return Outcome.HTTP_ERROR, (), f"status {status}{_error_code(body)}"
+    return _FINE
 
 
 def _error_code(body: Json) -> str:
@@ -131,12 +130,12 @@ def _error_code(body: Json) -> str:
 def _leaks(ask: Ask, raw: bytes, document: Any) -> list[Finding]:
     findings = ask.look(document) if ask.look else []
     if b"canary-" not in raw and b"\\u" not in raw:
-        return findings
-    own = {ask.own_canary} if ask.own_canary else set()
+        return findings  # an ASCII word hides from this search in nothing but \u escapes
+    own = [ask.own_canary] if ask.own_canary else []
     if ask.operation.name == OWN_DATA and type(document) is dict:
         canary = document.get("canary")
         if type(canary) is str and canary_tenant(canary) == ask.tenant_id:
-            own.add(canary)  # whether it is the right one is for the check of own data to say
+            own.append(canary)  # whether it is the right one is for the check of own data to say
     foreign = foreign_canary(raw, document, ask.tenant_id, own)
     if foreign:
         findings.append(Finding(Violation.ISOLATION_BREACH, f"the body holds {foreign}, which is not the user's own"))

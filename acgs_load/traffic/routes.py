@@ -11,6 +11,8 @@ from acgs_load.contract import OPERATIONS
 from acgs_load.errors import UsageError
 
 _ROUTE = re.compile(r"(?:([A-Z]+) )?(/[\x21-\x7e]*)")
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What quoting leaves alone (RFC 3986, section 2.3)."""
 _PLACEHOLDERS = frozenset({"own", "other", "policy_id", "event_id", "cursor"})
 
 
@@ -26,7 +28,7 @@ class Route(NamedTuple):
         if "{" not in path:
             return path
         if placeholder:
-            path = path.replace(placeholder, quote(value, safe=""))
+            path = path.replace(placeholder, value if _UNRESERVED.fullmatch(value) else quote(value, safe=""))
         return path.replace("{own}", own)
 
 
