@@ -118,7 +118,7 @@ def hey(program: str) -> Generator:
         headers = [word for name, value in HEADERS.items() for word in ("-H", f"{name}: {value}")]
         return [program, "-z", f"{load.seconds:g}s", "-c", str(load.users), *headers, load.url + PATH]
 
-    return Generator("hey, no checks", command, _told_by_hey, every=2)
+    return Generator("hey, no checks", command, _told_by_hey, every=3)
 
 
 def _told_on_last_line(printed: str, folder: Path) -> Told:

@@ -32,9 +32,9 @@ def _everybody(found: Peers) -> list[Generator]:
         ours(),
         k6(found),
         locust(found, "FastPeer", "FastHttpUser"),
-        ours("client", every=2),
-        k6(found, "k6_cheap.js", "k6, cheapest options", every=2),
-        locust(found, "HttpPeer", "HttpUser", every=2),
+        ours("client", every=3),
+        k6(found, "k6_cheap.js", "k6, cheapest options", every=3),
+        locust(found, "HttpPeer", "HttpUser", every=3),
     ]
     if found.wrk:
         generators.insert(1, wrk(found.wrk))

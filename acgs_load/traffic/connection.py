@@ -108,7 +108,8 @@ class Connection:
         """Send ``request`` and wait until its answer is whole or has failed. Closes if the greenlet is killed."""
         if self._waiting is not None:
             raise RuntimeError("a connection carries one exchange at a time; give each user a transport of its own")
-        self.answer.expect(head_only)
+        answer = self.answer
+        answer.expect(head_only)
         self.received_bytes = 0
         self.deadline_s = deadline_s
         if deadline_s < self.enrolled_s:
@@ -123,7 +124,7 @@ class Connection:
             self._waiting = self._request = None
             self.close()
             raise
-        if not self.answer.keep_alive or self._unsent is not None or self.answer.surplus:
+        if not answer.keep_alive or self._unsent is not None or answer.surplus:
             self.close()
 
     @property
@@ -226,12 +227,14 @@ class Connection:
             self._fail(UNANSWERED)
             return
         self.received_bytes += len(data)
-        fault = self.answer.take(data)
+        answer = self.answer
+        fault = answer.take(data)
         last = self._tls is not None and self._tls.ended
         if fault is not None:
             self._fail(fault)
-        elif self.answer.whole:
-            self.answer.keep_alive &= not last
+        elif answer.whole:
+            if last:
+                answer.keep_alive = False
             self._wake()
         elif last:
             self._end()

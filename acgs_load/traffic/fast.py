@@ -76,8 +76,10 @@ def _reply(connection: Connection, sent_s: float, sent_bytes: int, resent: bool 
         if "content-encoding" in headers or "transfer-encoding" in headers:
             body = decoded(headers, answer.body)
         if not isinstance(body, Fault):
-            return Reply(
-                answer.status, headers, body, sent_s, connection.done_s, None, "", resent, sent_bytes, received_bytes
+            # once per request: half the price of Reply(…)
+            return tuple.__new__(
+                Reply,
+                (answer.status, headers, body, sent_s, connection.done_s, None, "", resent, sent_bytes, received_bytes),
             )
         fault = body
     sent_bytes -= connection.unsent_bytes

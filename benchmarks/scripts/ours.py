@@ -41,6 +41,7 @@ from acgs_load.traffic.transport import transport_for  # noqa: E402
 from benchmarks.exchange_facts import HASH, HEADERS, OPERATION, PATH, SCENARIO, header_lines  # noqa: E402
 
 Exchange = Callable[[], None]
+_OK = Outcome.OK
 REPORT_EVERY_S = 3.0
 """How often a Locust worker takes the windows that are over."""
 
@@ -93,7 +94,7 @@ def _sample(reply: Reply, due_s: float) -> Sample:
     violations: tuple[Violation, ...] = ()
     if outcome is None:
         findings = check_hash(HASH, reply.headers, orjson.loads(reply.body))
-        outcome = Outcome.OK if reply.status == 200 else Outcome.HTTP_ERROR
+        outcome = _OK if reply.status == 200 else Outcome.HTTP_ERROR
         if findings:
             outcome, violations = Outcome.FAILED_CHECK, violations_of(findings)
     return Sample(
