@@ -14,6 +14,8 @@ from acgs_load.traffic.heads import HeadMemory
 HEADERS_LIMIT_BYTES = 1024 * 1024
 BODY_LIMIT_BYTES = 64 * 1024 * 1024
 _NAMES_LIMIT = 4096
+_LISTS = frozenset({"content-encoding", "transfer-encoding"})
+"""Headers in which the same value twice means two things."""
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -31,6 +33,19 @@ _LOWER_NAMES = _LowerNames()
 _HEADS = HeadMemory()
 
 
+def add_header(headers: dict[str, str], name: str, value: str) -> None:
+    """Take ``value`` in without the blanks around it, which are no part of it (RFC 9112, 5).
+
+    Different values of one name are joined, as HTTP joins them (RFC 9110, 5.3): a wrong one cannot hide behind a right
+    one. The same value again says nothing new.
+    """
+    value = value.strip(" \t")
+    before = headers.get(name)
+    if before is not None and (before != value or name in _LISTS):
+        value = f"{before}, {value}"
+    headers[name] = value
+
+
 class Answer:
     """The response awaited on a connection. ``expect`` before each; ``take`` bytes until it returns true or raises."""
 
@@ -44,17 +59,15 @@ class Answer:
         "headers",
         "keep_alive",
         "on_body",
-        "on_header",
         "status",
         "surplus",
         "whole",
     )
 
     def __init__(self) -> None:
-        self._fields: dict[bytes, bytes] = {}
+        self._fields: dict[str, str] = {}
         self._chunks: list[bytes] = []
-        # Bound C methods: the parser calls them per header and per piece of body without a Python frame.
-        self.on_header = self._fields.__setitem__
+        # A bound C method: the parser calls it per piece of body without a Python frame.
         self.on_body = self._chunks.append
         self._parser = HttpResponseParser(self)
         self.surplus = False
@@ -121,13 +134,16 @@ class Answer:
         if self.whole:
             self.surplus = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser, which leaves the blanks after a value on it."""
+        add_header(self._fields, _LOWER_NAMES[name], value.decode("latin-1"))
+
     def on_headers_complete(self) -> None:
         """Called by the parser. Trailers come after this and are left out."""
         if self.whole:
             return
         self.status = self._parser.get_status_code()
-        names = _LOWER_NAMES
-        self.headers = {names[name]: value.decode("latin-1") for name, value in self._fields.items()}
+        self.headers = dict(self._fields)
         self._fields.clear()
         if self._head_only and self.status >= 200:
             self._complete()

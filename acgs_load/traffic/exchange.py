@@ -14,7 +14,7 @@ class Reply(NamedTuple):
     status: int
     """0 where no complete status line arrived."""
     headers: Mapping[str, str]
-    """Names in lower case; of repeated headers the last."""
+    """Names in lower case; different values of one name joined by commas, blanks around a value left out."""
     body: bytes
     """Decoded from chunked and gzip; empty on failure."""
     sent_s: float

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import SKIP_HEADER, Timeout
 
 from acgs_load.contract import Outcome
-from acgs_load.traffic.answer import BODY_LIMIT_BYTES
+from acgs_load.traffic.answer import BODY_LIMIT_BYTES, add_header
 from acgs_load.traffic.content_coding import decoded
 from acgs_load.traffic.exchange import Reply
 from acgs_load.traffic.fast import RESEND_IDLE_S
@@ -162,7 +162,9 @@ def _fields(headers: bytes) -> dict[str, str]:
 
 def _read(raw: Any, deadline_s: float) -> Reply:
     """The answer, with its times and what was sent left open."""
-    headers = {name.lower(): value for name, value in raw.headers.iteritems()}
+    headers: dict[str, str] = {}
+    for name, value in raw.headers.iteritems():
+        add_header(headers, name.lower(), value)
     pieces: list[bytes] = []
     fault = _INTERIM if raw.status < 200 else _read_body(raw, pieces, deadline_s)
     received_bytes = sum(map(len, pieces)) + sum(len(name) + len(value) + 4 for name, value in headers.items())
