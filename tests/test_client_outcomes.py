@@ -145,6 +145,29 @@ def test_what_is_no_json_object_is_a_bad_response(raw):
         assert judged("policy_list", status, None, raw=raw).outcome == "bad_response"
 
 
+@pytest.mark.parametrize("raw", [b"", b"<html>moved</html>"])
+def test_a_redirect_needs_no_body(raw):
+    """Redirects seldom carry JSON; they are errors by their status."""
+    for status in (301, 302, 303, 304, 307, 308):
+        assert judged("policy_list", status, None, raw=raw).outcome == "http_error"
+
+
+@pytest.mark.parametrize("raw", [b"", b"id;tenant\n7;other", b"null", b"<html>", b"[]"])
+def test_a_body_that_is_no_json_excuses_no_violation(raw):
+    """The outcome stays the first that holds; what the status proves is counted beside it."""
+    for operation, status, violation in (
+        ("cross_tenant_access_attempt", 200, "isolation_breach"),
+        ("cross_tenant_access_attempt", 204, "isolation_breach"),
+        ("policy_get", 404, "lost_write"),
+        ("audit_verify", 404, "lost_write"),
+    ):
+        judgement = judged(operation, status, None, raw=raw, acknowledged="x")
+        assert judgement.outcome == "bad_response"
+        assert [str(finding.violation) for finding in judgement.findings] == [violation]
+        assert not judgement.acknowledged
+        assert not judgement.expected
+
+
 def test_a_canary_in_text_that_is_no_json_is_a_breach():
     """A plain error page gives data away as well as JSON does; the hash is missing from its body."""
     judgement = judged("policy_list", 500, None, raw=f"<p>{FOREIGN}</p>".encode())
@@ -164,12 +187,13 @@ def test_an_error_answer_is_not_checked_for_the_hash():
     [
         ("policy_get", ERROR | {"error": "not_found"}, "p", "failed_check"),
         ("audit_verify", ERROR | {"error": "not_found"}, "e", "failed_check"),
-        ("policy_get", ERROR | {"error": "no_route"}, "p", "http_error"),
+        ("policy_get", ERROR | {"error": "no_route"}, "p", "failed_check"),
+        ("policy_get", {"detail": "Not Found"}, "p", "failed_check"),
         ("policy_get", ERROR | {"error": "not_found"}, "", "http_error"),
     ],
 )
 def test_a_404_on_what_was_acknowledged_is_a_lost_write(operation, body, acknowledged, outcome):
-    """Only where the target says that the thing is not found."""
+    """Whatever the target calls it."""
     judgement = judged(operation, 404, body, acknowledged=acknowledged)
     assert judgement.outcome == outcome
     assert [f.violation for f in judgement.findings] == (["lost_write"] if outcome == "failed_check" else [])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from acgs_load.contract import Operation, Outcome, Violation
+from acgs_load.contract import ANSWERED_OUTCOMES, Operation, Outcome, Violation
 from acgs_load.traffic.canaries import canary_tenant, foreign_canary
 from acgs_load.traffic.checks import Check, Finding, check_compliance_headers, check_hash, header_score, shown
 from acgs_load.traffic.exchange import Reply
@@ -66,10 +66,13 @@ def judge(ask: Ask, reply: Reply) -> Judgement:
     score = header_score(reply.headers) if success else None
     document = _parsed(reply.body)
     body: Json | None = document if type(document) is dict else None
-    outcome, found, reason = _BAD_BODY if body is None else _verdict(ask, reply, body, score)
+    outcome, found, reason = _bodiless(ask, reply.status) if body is None else _verdict(ask, reply, body, score)
     expected = outcome is Outcome.OK
-    findings = [*_leaks(ask, reply.body, document), *found]
-    if expected or findings:
+    findings = _leaks(ask, reply.body, document)
+    if findings:
+        outcome = Outcome.FAILED_CHECK
+    findings += found
+    if outcome in ANSWERED_OUTCOMES:
         if success:
             findings += check_compliance_headers(reply.headers, score)
         findings += check_hash(ask.constitutional_hash, reply.headers, body)
@@ -85,8 +88,23 @@ def _parsed(body: bytes) -> Any:
         return _NOT_JSON
 
 
-_BAD_BODY: _Verdict = (Outcome.BAD_RESPONSE, (), "the body is no JSON object")
 _FINE: _Verdict = (Outcome.OK, (), "")
+
+
+def _bodiless(ask: Ask, status: int) -> _Verdict:
+    """The verdict on a body that is no JSON object: a redirect needs none, and nothing is excused by it."""
+    if 300 <= status < 400:
+        return Outcome.HTTP_ERROR, (), f"status {status}"
+    return Outcome.BAD_RESPONSE, _undeniable(ask, status), f"status {status}, the body is no JSON object"
+
+
+def _undeniable(ask: Ask, status: int) -> Sequence[Finding]:
+    """What a status that was not expected proves by itself, whatever the body says."""
+    if ask.operation.name == CROSS_TENANT and 200 <= status < 300:
+        return (Finding(Violation.ISOLATION_BREACH, f"an attempt on another tenant was answered {status}"),)
+    if ask.acknowledged and status == 404:
+        return (Finding(Violation.LOST_WRITE, f"{shown(ask.acknowledged)} was acknowledged and is 404"),)
+    return ()
 
 
 def _verdict(ask: Ask, reply: Reply, body: Json, score: float | None) -> _Verdict:
@@ -97,17 +115,17 @@ def _verdict(ask: Ask, reply: Reply, body: Json, score: float | None) -> _Verdic
             return Outcome.BAD_RESPONSE, (), f"status {status}, {problem}"
         if status == operation.status:
             return (Outcome.OK, ask.check(body, score), "") if ask.check else _FINE
-        if operation.name == CROSS_TENANT:
-            finding = Finding(Violation.ISOLATION_BREACH, f"an attempt on another tenant was answered {status}")
-            return Outcome.FAILED_CHECK, [finding], ""
+        found = _undeniable(ask, status)
+        if found:
+            return Outcome.FAILED_CHECK, found, ""
         return Outcome.HTTP_ERROR, (), f"status {status} for {operation.status}"
     if (status == 403 and operation.name == CROSS_TENANT) or (status == 409 and operation.name == POLICY_UPDATE):
         return _refusal(status, body)
     if status == 429 or (status == 503 and "retry-after" in reply.headers):
         return Outcome.THROTTLED, (), f"status {status}"
-    if status == 404 and ask.acknowledged and body.get("error") == "not_found":
-        finding = Finding(Violation.LOST_WRITE, f"{shown(ask.acknowledged)} was acknowledged and is 404")
-        return Outcome.FAILED_CHECK, [finding], ""
+    found = _undeniable(ask, status)
+    if found:
+        return Outcome.FAILED_CHECK, found, ""
     return Outcome.HTTP_ERROR, (), f"status {status}{_error_code(body)}"
 
 
