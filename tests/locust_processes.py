@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
@@ -31,7 +31,12 @@ def free_port() -> int:
 class Locust:
     """Processes of one run and, later, what they left."""
 
+    begun: ClassVar[list[Locust]] = []
+    """All that were ever begun, so that a test that fails half way leaves nothing running either."""
+
     def __init__(self, folder: Path, plan: Plan | None, workers: int = 0, **environ: str) -> None:
+        self.begun.append(self)
+        self.main: subprocess.Popen[bytes] | None = None
         self.folder = RunFolder(folder)
         self.workers: list[subprocess.Popen[bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +102,7 @@ class Locust:
     def stop(self) -> None:
         """Leave nothing running."""
         for process in [self.main, *self.workers]:
-            if process.poll() is None:
+            if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
         self._log.close()

@@ -31,6 +31,15 @@ def _workers(folder, plan, regions=("eu",), **environ):
     return run
 
 
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """A test that fails half way leaves nothing running."""
+    before = len(Locust.begun)
+    yield
+    for run in Locust.begun[before:]:
+        run.stop()
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Every run, begun at once."""
