@@ -82,6 +82,15 @@ def test_absent_or_wrong_hash_is_403_before_the_token_is_looked_at(client, metho
         assert is_refusal(answer, 403, "constitutional_hash_mismatch")
 
 
+@pytest.mark.parametrize("blanks", [" ", "  \t "])
+def test_blanks_around_a_value_are_no_part_of_it(client, blanks):
+    """As HTTP says of every header; between scheme and token, one blank or more."""
+    headers = {"X_Constitutional_Hash": HASH, "X_Tenant_ID": client.tenant, "Authorization": f"Bearer {client.token}"}
+    spaced = {name: f"{blanks}{value}{blanks}" for name, value in headers.items()}
+    assert client.call("GET", "/api/constitutional/verify", **spaced).status == 200
+    assert client.call("GET", "/api/constitutional/verify", Authorization=f"bearer   {client.token}").status == 200
+
+
 @pytest.mark.parametrize(("method", "path", "body"), SENDING + READING)
 def test_no_good_token_is_401_before_the_tenant_is_looked_at(client, method, path, body):
     """Absent, malformed, forged, unsigned and expired tokens are refused alike."""

@@ -90,7 +90,6 @@ WRONG = [
     ("PUT", "/api/policy/unknown", {"version": "1"}),
     ("PUT", "/api/policy/unknown", {"version": True}),
     ("PUT", "/api/policy/unknown", {"version": 1.0}),
-    ("PUT", "/api/policy/unknown", {"version": 0}),
     ("POST", "/api/governance/decisions/validate", {"decision": "read"}),
     ("POST", "/api/governance/decisions/validate", {"decision": {}}),
     ("POST", "/api/governance/decisions/validate", {"decision": {"action": 1}}),

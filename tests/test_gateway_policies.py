@@ -59,7 +59,7 @@ def test_policy_from_creation_to_conflict(client):
     changed = {**CONTENT, "metadata": {"changed": True}}
     update = client.call("PUT", f"/api/policy/{policy_id}", {**changed, "version": 1, **NAMED}).body
     assert (update["policy_id"], update["version"], update["content_sha256"]) == (policy_id, 2, sha256(changed))
-    for stale in (1, 3, 2**53):
+    for stale in (1, 3, 2**53, 0, -1, 2**80):
         refused = client.call("PUT", f"/api/policy/{policy_id}", {**CONTENT, "version": stale, **NAMED})
         assert (refused.status, refused.body["error"]) == (409, "version_conflict")
     read = client.call("GET", f"/api/policy/{policy_id}").body

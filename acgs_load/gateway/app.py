@@ -167,12 +167,13 @@ _UNMATCHED = Route(UNMATCHED, _no_route, is_open=True)
 
 
 def _headers(pairs: Headers) -> dict[bytes, bytes]:
-    """Headers by lower-case name; those that come more than once are joined, as HTTP says."""
-    headers = dict(pairs)
+    """Headers by lower-case name, without the blanks that the parser leaves after a value; repeated ones are joined."""
+    headers = {name: value.strip(b" \t") for name, value in pairs}
     if len(headers) != len(pairs):
         headers = {}
         for name, value in pairs:
-            headers[name] = headers[name] + b", " + value if name in headers else value
+            told = value.strip(b" \t")
+            headers[name] = headers[name] + b", " + told if name in headers else told
     return headers
 
 

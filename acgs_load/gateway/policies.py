@@ -20,7 +20,6 @@ from acgs_load.gateway.store import Store
 
 CONTENT_FIELDS = ("rule", "constraints", "conditions", "metadata")
 LIMIT_DEFAULT, LIMIT_MOST = 20, 100
-VERSION_MOST = 2**53
 _CURSOR = re.compile(rb"policy:([0-9]{1,18})")
 
 
@@ -51,7 +50,9 @@ class Policies:
     async def update(self, request: Request) -> Answer:
         """``policy_update``: version + 1 if the version read is still the latest. Raises Refusal (403, 404, 409)."""
         content = _content(request)
-        read_version = request.integer("version", 1, VERSION_MOST)
+        read_version = request.field("version")
+        if type(read_version) is not int:
+            raise invalid_field("version is no integer")
         policy_id, tenant_id = request.argument, request.claims.tenant_id
         version = await self._store.write(
             lambda connection: _update(connection, policy_id, tenant_id, read_version, content)
@@ -125,7 +126,7 @@ def _update(connection: sqlite3.Connection, policy_id: str, tenant_id: str, read
     row = connection.execute("SELECT tenant_id, version FROM policies WHERE policy_id = ?", (policy_id,)).fetchone()
     _check_owner(row, tenant_id)
     if row[1] != read_version:
-        raise version_conflict(f"the policy is at version {row[1]}, not {read_version}")
+        raise version_conflict(f"the policy is at version {row[1]}, not the one that was named")
     connection.execute(
         "UPDATE policies SET version = version + 1, previous = content, content = ? WHERE policy_id = ?",
         (content, policy_id),

@@ -52,6 +52,7 @@ class Tokens:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise invalid_token("Authorization is no bearer token")
+        token = token.lstrip(" ")  # RFC 9110, 11.4: one blank or more
         claims = self._sessions.known.get(token) or await self._sessions.find(token) or await self._read(token)
         if claims.expires_at <= time.time():
             raise invalid_token("the token has expired")
