@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -26,16 +24,14 @@ class Field(NamedTuple):
 
 
 class Form:
-    """The fields of one kind of object. The types of all of them are compared at once, which is most of the speed."""
+    """The fields of one kind of object. Lists of such objects are looked at field by field, not row by row."""
 
-    __slots__ = ("_fields", "_inner", "_items", "_others", "_right", "_values")
+    __slots__ = ("_columns", "_fields", "_inner", "_items", "_types")
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
-        typed = [field for field in fields if field.types != ANY]
         self._fields = fields
-        self._values = _values_of([field.name for field in typed])
-        self._right = frozenset(product(*(field.types for field in typed)))
-        self._others = frozenset(field.name for field in fields if field.types == ANY)
+        self._types = tuple((field.name, field.types) for field in fields)
+        self._columns = tuple((itemgetter(field.name), field.types) for field in fields)
         self._items = tuple((field.name, field.items) for field in fields if field.items)
         self._inner = tuple((field.name, Form(field.inner)) for field in fields if field.inner)
 
@@ -44,30 +40,28 @@ class Form:
         return None if self._fits(body) else _problem(self._fields, body)
 
     def _fits(self, body: Json) -> bool:
-        try:
-            types = tuple(map(type, self._values(body)))
-        except KeyError:
-            return False
-        if types not in self._right or not self._others <= body.keys():
-            return False
-        for name, kinds in self._items:
-            value = body[name]
-            if not kinds.issuperset(map(type, value.values() if type(value) is dict else value)):
+        for name, types in self._types:
+            if type(body.get(name, _MISSING)) not in types:
                 return False
-        return not self._inner or all(form.fit(body[name]) for name, form in self._inner)
+        for name, types in self._items:
+            value = body[name]
+            if not types.issuperset(map(type, value.values() if type(value) is dict else value)):
+                return False
+        return not self._inner or all(form._fit(body[name]) for name, form in self._inner)
 
-    def fit(self, value: Any) -> bool:
+    def _fit(self, value: Any) -> bool:
         """Whether ``value`` is such an object, or a list of nothing else."""
         if type(value) is not list:
             return type(value) is dict and self._fits(value)
-        fits = self._fits
-        return all(type(row) is dict and fits(row) for row in value)
-
-
-def _values_of(names: list[str]) -> Callable[[Json], tuple[Any, ...]]:
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda body: tuple(body[name] for name in names)  # itemgetter of one gives no tuple
+        if self._items or self._inner:
+            return all(type(row) is dict and self._fits(row) for row in value)
+        try:
+            for column, types in self._columns:
+                if not types.issuperset(map(type, map(column, value))):
+                    return False
+        except (KeyError, TypeError):  # of all JSON values, only an object has a value under a name
+            return False
+        return True
 
 
 def _problem(wanted: tuple[Field, ...], body: Json) -> str | None:
