@@ -104,15 +104,16 @@ class _Session:
         return gateway
 
     def _choose_ports(self) -> None:
-        """Take the usual ports where they are free; a port that the user named is never replaced by another."""
+        """A port that the user named, or that other machines dial, is never replaced; else any free one serves.
+
+        Not the usual one even where it is free: two runs that start together would both find it so.
+        """
         plan = self.plan
-        if not is_free(plan.master_port):
-            named = plan.origins.get("LOCUST_MASTER_PORT", "default") != "default"
-            if named or any(node.host not in LOCAL_HOSTS for node in plan.nodes):
-                raise TargetError(
-                    f"LOCUST_MASTER_PORT {plan.master_port} is taken by a stranger; free it or name another"
-                )
+        named = not plan.origins.get("LOCUST_MASTER_PORT", "default").startswith("default")
+        if not named and all(node.host in LOCAL_HOSTS for node in plan.nodes):
             self.plan = dataclasses.replace(plan, master_port=free_port())
+        elif not is_free(plan.master_port):
+            raise TargetError(f"LOCUST_MASTER_PORT {plan.master_port} is taken by a stranger; free it or name another")
         if plan.web_ui and not is_free(plan.web_port):
             raise TargetError(f"LOCUST_WEB_PORT {plan.web_port} is taken by a stranger; free it or name another")
 
