@@ -1,4 +1,4 @@
-"""An earlier run to compare with: its measures, and ratios beside this run's."""
+"""An earlier run to compare with: its measures beside this run's, and what the comparison comes to."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from acgs_load.analysis.compare import MAX_REGRESSION, Change, Word, changes
+from acgs_load.analysis.likeness import differences
 from acgs_load.analysis.load import Run, load_run
 from acgs_load.analysis.machines import machine_measures
+from acgs_load.analysis.series import EVERYTHING, series_of
+from acgs_load.analysis.trust import distrust
 from acgs_load.errors import LoadTestError, UsageError
 from acgs_load.measures import MEASURES, Measure, measure
-from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 
-ALIKE = ("test_type", "load", "users_max", "rate", "mix", "think_time_min_s", "think_time_max_s", "seed", "duration_s")
-"""What two plans must share for their figures to speak of the same load."""
+ASKED = frozenset({"latency_p95_ms", "throughput_rps", "error_ratio"})
+"""Figures that "no difference" must hold of; percentiles further out hang on too few requests in most runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,27 @@ class Comparison:
     differences: tuple[str, ...]
     """Where the two loads were unlike, so that ratios mean less."""
     rows: tuple[Compared, ...]
+    changes: tuple[Change, ...]
+    """Every figure of all together and of each operation, with its interval and a word."""
+    doubts: tuple[str, ...]
+    """Why the baseline cannot be trusted; empty where it can."""
+    max_regression: float
+    """How much worse a figure may become, as a share of it."""
+
+    @property
+    def word(self) -> Word:
+        """What it comes to: the worst that is certain; "no difference" only where that holds of everything together."""
+        words = {change.word for change in self.changes}
+        for certain in (Word.REGRESSION, Word.IMPROVEMENT):
+            if certain in words:
+                return certain
+        asked = {one.word for one in self.changes if one.operation == EVERYTHING and one.measure in ASKED}
+        return Word.SAME if asked == {Word.SAME} else Word.UNKNOWN
+
+    @property
+    def beyond(self) -> tuple[Change, ...]:
+        """Regressions larger than allowed."""
+        return tuple(change for change in self.changes if change.beyond)
 
 
 def load_baseline(path: str) -> Run:
@@ -63,26 +87,22 @@ def all_measures(run: Run) -> dict[str, Measure]:
     }
 
 
-def compared(run: Run, measures: Mapping[str, Measure], baseline: Run) -> Comparison:
-    """Both runs side by side."""
+def compared(
+    run: Run, measures: Mapping[str, Measure], baseline: Run, max_regression: float | None = None
+) -> Comparison:
+    """Both runs side by side, and what became of each figure."""
+    allowed = MAX_REGRESSION if max_regression is None else max_regression
     before = all_measures(baseline)
     rows = tuple(
         Compared(name, of.unit, before[name].value, of.value)
         for name, of in measures.items()
         if of.value is not None or before[name].value is not None
     )
-    return Comparison(str(baseline.folder.path), tuple(_differences(run.plan, baseline.plan)), rows)
-
-
-def _differences(plan: Plan, before: Plan) -> list[str]:
-    return [
-        f"{name}: {_said(getattr(before, name))} then, {_said(getattr(plan, name))} now"
-        for name in ALIKE
-        if getattr(plan, name) != getattr(before, name)
-    ]
-
-
-def _said(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {item:g}" for name, item in value.items())
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return Comparison(
+        str(baseline.folder.path),
+        differences(run, baseline),
+        rows,
+        changes(series_of(baseline.timeline), series_of(run.timeline), allowed),
+        tuple(distrust(baseline)),
+        allowed,
+    )

@@ -25,6 +25,7 @@ from acgs_load.analysis.machines import (
 )
 from acgs_load.analysis.notes import notes_of, warnings_of
 from acgs_load.analysis.recovery import recovery
+from acgs_load.analysis.regressions import judged_by
 from acgs_load.analysis.report import Facts, Report
 from acgs_load.analysis.run_panels import run_panels
 from acgs_load.analysis.verdict import findings, verdict_of
@@ -47,17 +48,29 @@ def analyse(
     return replace(report, written=str(write_report(report, folder.path)))
 
 
-def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, baseline: str | None = None) -> Report:
-    """The report of a loaded run; nothing is written."""
+def report_of(
+    run: Run,
+    *,
+    thresholds: Sequence[ThresholdText] | None = None,
+    baseline: str | None = None,
+    max_regression: float | None = None,
+) -> Report:
+    """The report of a loaded run; nothing is written.
+
+    ``max_regression``: figures that became worse than the baseline's by more than this share fail the run; where it is
+    None the comparison is told and decides nothing.
+    """
     parsed = [read(text) for text in (run.plan.thresholds if thresholds is None else thresholds)]
     before = load_baseline(path) if (path := baseline or run.plan.baseline) else None
     measures, machine = all_measures(run), machine_measures(run)
     judged = findings(run, parsed, machine, baseline_of(before.timeline, machine_measures(before)) if before else None)
     buckets = buckets_of(run)
     point, comeback, trends = breaking_point(run, judged), recovery(run), drifts(run)
+    comparison = compared(run, measures, before, max_regression) if before else None
+    verdict = verdict_of(run, judged, point)
     return Report(
         facts=_facts(run),
-        verdict=verdict_of(run, judged, point),
+        verdict=judged_by(verdict, comparison) if comparison and max_regression is not None else verdict,
         measures=measures,
         service=groups.latency_of(groups.traffic(run.timeline.slice(phases=run.timeline.hold_names)).service),
         operations=tuple(groups.operations(run.timeline)),
@@ -70,7 +83,7 @@ def report_of(run: Run, *, thresholds: Sequence[ThresholdText] | None = None, ba
         generators=tuple(processes(health_in_run(run))),
         added_p50_ms=added_ms(added_by_generators(run), 0.5),
         breaking_point=point,
-        comparison=compared(run, measures, before) if before else None,
+        comparison=comparison,
         recovery=comeback,
         drift=tuple(trends),
         panels=tuple(run_panels(run, buckets, demands_of(judged))),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from acgs_load.analysis.breaking import BreakingPoint, Step
+from acgs_load.analysis.compare import CONFIDENCE, Change
 from acgs_load.analysis.groups import Group, Latency, Share
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.machines import Load
@@ -177,7 +178,26 @@ def _comparison(report: Report) -> dict[str, Any] | None:
     if comparison is None:
         return None
     rows = {row.measure: {"baseline": row.baseline, "value": row.value, "ratio": row.ratio} for row in comparison.rows}
-    return {"baseline": comparison.baseline, "differences": list(comparison.differences), "measures": rows}
+    return {
+        "baseline": comparison.baseline,
+        "word": str(comparison.word),
+        "max_regression": comparison.max_regression,
+        "confidence": CONFIDENCE,
+        "differences": list(comparison.differences),
+        "doubts": list(comparison.doubts),
+        "measures": rows,
+        "changes": [_change(change) for change in comparison.changes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        **asdict(change),
+        "operation": change.operation or None,
+        "ratio": change.ratio,
+        "word": str(change.word),
+        "beyond": change.beyond,
+    }
 
 
 def _tidy(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acgs_load.analysis.breaking import BreakingPoint, Step
 from acgs_load.analysis.recovery import Recovery
+from acgs_load.analysis.regressions import comparison_text
 from acgs_load.analysis.report import Facts, Report
 from acgs_load.analysis.wording import at_text, value_text
 
@@ -49,13 +50,7 @@ def findings_text(report: Report) -> list[str]:
             said = "drifts" if trend.drifting else "no drift"
             texts.append(f"{trend.measure}: {said} (slope {rise}, p = {trend.p_value:.2g})")
     if report.comparison:
-        rows = {row.measure: row for row in report.comparison.rows}
-        told = [
-            f"{name} {value_text(row.baseline, row.unit)} → {value_text(row.value, row.unit)}"
-            for name in ("latency_p95_ms", "throughput_rps", "error_ratio")
-            if (row := rows.get(name)) is not None
-        ]
-        texts.append("compared with the baseline: " + ", ".join(told))
+        texts.append(comparison_text(report.comparison))
     return texts
 
 
