@@ -132,7 +132,7 @@ def test_a_late_worker_takes_over_the_arrivals_of_a_lost_one(tmp_path):
     for client in ("a", "b"):
         course.crew.join(client)
     course.crew.get("b").gone = True
-    course.rate_told = {"from_s": 1.0, "rate": 5.0, "phase": "rate-5"}
+    course.rates_told = [{"from_s": 1.0, "rate": 5.0, "phase": "rate-5"}]
     performance.join_late("c")
     performance.join_late("d")
     assert [(kind, client) for kind, client, _ in told] == [(k, c) for c in "cd" for k in (PLAN, START, RATE)]

@@ -32,6 +32,12 @@ def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
     arrivals = run.record.arrivals
     if arrivals and 0 < arrivals.unsent <= UNSENT_LIMIT * arrivals.scheduled:
         yield f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals were never sent, because no user was free"
+    if run.record.changes:
+        told = ", ".join(
+            f"{change.what} {change.before:,g} → {change.after:,g} at {at_text(change.at_s)} (phase {change.phase})"
+            for change in run.record.changes
+        )
+        yield f"the load was changed while the run went on: {told}; limits that follow from the plan still speak of it"
     for trend in trends:
         if trend.drifting and trend.change is not None:
             yield (

@@ -60,6 +60,17 @@ class SearchResult(NamedTuple):
     broke_rps: float | None
 
 
+class LoadChange(NamedTuple):
+    """A change of the load that somebody asked for while the run went on; a phase of its own from then on."""
+
+    phase: str
+    what: str
+    """``users`` or ``rate``."""
+    at_s: float
+    before: float
+    after: float
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """``run.json``, or what can be said in its place when the run was cut short."""
@@ -84,6 +95,7 @@ class RunRecord:
     arrivals: Arrivals | None = None
     users: UsersReached | None = None
     search: SearchResult | None = None
+    changes: tuple[LoadChange, ...] = ()
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
 
@@ -115,9 +127,14 @@ def record_from(raw: Mapping[str, Any]) -> RunRecord:
         arrivals=_arrivals(arrivals) if arrivals else None,
         users=_users(users) if users else None,
         search=_search(raw["search"]) if raw.get("search") else None,
+        changes=tuple(_change(row) for row in raw.get("changes") or ()),
         versions=dict(raw.get("versions") or {}),
         machine=dict(raw.get("machine") or {}),
     )
+
+
+def _change(raw: Mapping[str, Any]) -> LoadChange:
+    return LoadChange(str(raw["phase"]), str(raw["what"]), float(raw["at_s"]), float(raw["from"]), float(raw["to"]))
 
 
 def _phase(row: Mapping[str, Any]) -> Phase:

@@ -6,6 +6,7 @@ for a free user; how long is in the latency, because that is counted from when t
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from random import Random
@@ -116,9 +117,9 @@ class OpenArrivals:
                 self._changed.wait(pause_s)
                 self._changed.clear()
 
-    def change(self, from_s: float, rate: float) -> None:
+    def change(self, from_s: float, rate: float, until_s: float = math.inf) -> None:
         """From ``from_s`` (since the start) on, ``rate`` arrivals per second over all workers, until changed again."""
-        self._schedule.curve.append(from_s, float("inf"), rate, rate)
+        self._schedule.curve.append(from_s, until_s, rate, rate)
         elapsed_s = time.perf_counter() - self._started_s
         if elapsed_s - from_s > self._patience_s / 30:
             self._schedule.skip_to(elapsed_s)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
-from acgs_load.errors import ExitCode, GeneratorError, LoadTestError
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, UsageError
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder, write_json
 from acgs_load.traffic.bare import BareRun
@@ -24,6 +25,7 @@ from acgs_load.traffic.messages import END, FINAL, PING, PONG, READY
 from acgs_load.traffic.parent import Parent
 from acgs_load.traffic.performance import Performance, Podium
 from acgs_load.traffic.phases import PhaseBook
+from acgs_load.traffic.shapes import PlanShape
 from acgs_load.traffic.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -123,6 +125,15 @@ class Conductor:
         if course is not None:
             course.end(reason)
         return self.busy
+
+    def edit(self, change: Callable[[Course, PlanShape], str]) -> str:
+        """Change the load of the run that is going on; gives what ``change`` says. Raises UsageError."""
+        course, shape = self._course, self._podium.environment.shape_class
+        if course is None:
+            raise UsageError("no run is going on whose load could be changed")
+        if course.ended_by is not None or not course.under_way:
+            raise UsageError("the run is only beginning, or ending already; try again in a few seconds")
+        return change(course, shape)
 
     def interrupt(self) -> None:
         """End the run in order; asked again, or while it is ending anyway, at once."""

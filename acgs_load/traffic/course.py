@@ -42,14 +42,22 @@ class Course:
     phases: PhaseBook
     wake: Event = field(default_factory=Event)
     """Set when something happened that the conductor should look at."""
+    under_way: bool = False
+    """Everybody was told to start."""
     ended_by: str | None = None
     ended_s: float | None = None
     interrupted: bool = False
     hurry: bool = False
     abort: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
-    rate_told: dict[str, Any] | None = None
-    """What workers were told last about the arrival rate."""
+    rates_told: list[dict[str, Any]] = field(default_factory=list)
+    """What workers were told about rates and phases that the plan does not say; a late one has to catch up."""
+    rate_now: float | None = None
+    """The rate that somebody asked for while the run goes on; None as long as the plan's holds."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """Changes of the load that somebody asked for while the run went on."""
+    users_wanted: int = 0
+    """The most users that anybody asked for beside the plan."""
     health: dict[str, HealthRow] = field(default_factory=dict)
     """The latest row of each process that watches itself."""
     users_now: int = 0
@@ -138,11 +146,12 @@ class Course:
             "clock_skew_ms": self.crew.skew_ms(),
             "arrivals": self.crew.arrivals(),
             "users": {
-                "wanted": self.plan.users_max,
+                "wanted": max(self.plan.users_max, self.users_wanted),
                 "reached": self.users_reached,
                 "without_token": self.without_token,
             },
             "search": self.search,
+            "changes": self.changes,
             "user_errors": self.crew.total("user_errors"),
             "errors": self.errors,
             "versions": versions(),

@@ -88,14 +88,15 @@ class Performance:
         member.slot = vacant
         self._send_plan(client, member.index, len(course.crew), vacant)
         self._podium.post(START, {"started_s": course.started_s}, client)
-        if course.rate_told is not None:
-            self._podium.post(RATE, course.rate_told, client)
+        for told in course.rates_told:
+            self._podium.post(RATE, told, client)
 
     def play(self) -> None:
         """Adjust users, and watch, until the plan or something else ends the load."""
         course, plan, shape = self.course, self.course.plan, self._podium.environment.shape_class
         assert isinstance(shape, PlanShape), "the locustfile has no other shape"
         shape.follow(plan, lambda: course.elapsed_s)
+        course.under_way = True
         self._watch_vitals()
         watchers = watchers_of(course)
         users, observed_s = -1, 0.0

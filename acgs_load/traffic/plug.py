@@ -27,6 +27,7 @@ from acgs_load.traffic.csv_files import CompleteCsvFiles
 from acgs_load.traffic.descriptors import raise_descriptor_limit
 from acgs_load.traffic.equipment import Equipment
 from acgs_load.traffic.locust_runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
+from acgs_load.traffic.web_edits import serve_edits
 
 REPORT_INTERVAL_S = 1.0
 HEARTBEATS_MISSED = 8
@@ -87,6 +88,7 @@ def _begin(environment: Environment, **_others: Any) -> None:
         except LoadTestError as error:
             sys.stderr.write(f"{error}\n")
             sys.exit(int(error.exit_code))
+        serve_edits(environment, runner.conductor)
         signals.follow(lambda number: _end_all(environment, number))
 
 

@@ -98,8 +98,9 @@ class RateSearch:
 
     def _offer(self, course: Course, from_s: float, rate: float, phase: str) -> None:
         course.phases.enter(from_s, phase, hold=rate > 0)
-        course.rate_told = {"from_s": from_s, "rate": rate, "phase": phase}
-        course.crew.tell(RATE, course.rate_told)
+        told = {"from_s": from_s, "rate": rate, "phase": phase}
+        course.rates_told[:] = [told]
+        course.crew.tell(RATE, told)
 
     def _see(self, key: WindowKey, window: Window) -> None:
         self._timeline.add(key, window)

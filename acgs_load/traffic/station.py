@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
 import socket
@@ -85,7 +86,7 @@ class Station:
         elif kind == START:
             self.start(data["started_s"])
         elif kind == RATE:
-            self.change_rate(data["from_s"], data["rate"], data["phase"])
+            self.change_rate(data["from_s"], data["rate"], data["phase"], data.get("until_s", math.inf))
         elif kind == END:
             self.end(data["elapsed_s"], data["hurry"])
 
@@ -125,11 +126,11 @@ class Station:
         follow_mix(plan.mix)
         AcgsUser.station = self
 
-    def change_rate(self, from_s: float, rate: float, phase: str) -> None:
-        """Capacity search: the next step."""
-        self.phases.enter(from_s, phase, hold=rate > 0)
-        if isinstance(self.arrivals, OpenArrivals) and self._slot is not None:
-            self.arrivals.change(from_s, rate)
+    def change_rate(self, from_s: float, rate: float | None, phase: str, until_s: float = math.inf) -> None:
+        """Another phase, and another rate (None: the same): a step of the search, or somebody changes the load."""
+        self.phases.enter(from_s, phase)
+        if rate is not None and isinstance(self.arrivals, OpenArrivals) and self._slot is not None:
+            self.arrivals.change(from_s, rate, until_s)
 
     def end(self, elapsed_s: float, hurry: bool) -> None:
         """Finish: users end their iterations, everything is reported, the master is told that this was all."""
@@ -209,6 +210,7 @@ class Station:
             "region": self.region,
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "descriptors": raise_descriptor_limit(),
             "python": platform.python_version(),
             "corrected_ms": round(self.clock.corrected_s * 1e3, 3),
         }

@@ -9,7 +9,7 @@ from acgs_load.samples import Window, WindowKey
 from acgs_load.threshold_live import LiveJudge
 from acgs_load.threshold_terms import Threshold
 from acgs_load.thresholds import read
-from acgs_load.timeline import Timeline
+from acgs_load.timeline import Phase, Timeline
 from acgs_load.traffic.bracket import Bracket
 from acgs_load.traffic.course import Course
 from acgs_load.traffic.phases import AFTER
@@ -35,6 +35,7 @@ class ThresholdWatch:
     def look(self, course: Course) -> None:
         """Judge what has settled."""
         elapsed_s = course.elapsed_s
+        self._timeline.phases = _planned(course)
         breached = self._judge.breached(self._timeline, elapsed_s)
         self._timeline.forget_before(self._judge.needed_from(self._timeline, elapsed_s))
         if breached is None or course.ended_by is not None:
@@ -51,8 +52,12 @@ class ThresholdWatch:
 
 def planned_timeline(course: Course) -> Timeline:
     """An empty timeline with the phases as planned."""
-    phases = course.phases.until(course.plan.duration_s)
-    return Timeline(course.started_s, [phase for phase in phases if phase.name != AFTER])
+    return Timeline(course.started_s, _planned(course))
+
+
+def _planned(course: Course) -> tuple[Phase, ...]:
+    """As planned, or as somebody has changed it meanwhile."""
+    return tuple(phase for phase in course.phases.until(course.plan.duration_s) if phase.name != AFTER)
 
 
 def watchers_of(course: Course) -> list[Watcher]:
