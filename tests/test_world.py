@@ -121,7 +121,7 @@ def test_keys_are_fetched_once_and_counted_nowhere():
     for _ in range(3):
         stage.visit()
     assert [sent["path"] for sent in stage.sent if sent["operation"] == "config"] == ["/gateway/config"]
-    assert set(stage.world.signing_keys) == {"key-1"}
+    assert set(stage.world.published.keys) == {"key-1"}
     assert {s.operation for s in stage.recorder.samples} == {"auth_login"}
 
 
@@ -132,7 +132,7 @@ def test_without_published_keys_signatures_are_not_measured():
     stage.plant("audit_create", lambda answer: answer.body.update(signature="no signature at all"))
     visit = stage.visit()
     visit.run("integrity")
-    assert stage.world.signing_keys is None
+    assert stage.world.published.keys is None
     assert stage.recorder.outcomes("audit_create") == {"ok": 1}
 
 
@@ -148,17 +148,64 @@ def test_keys_that_could_not_be_fetched_are_asked_for_again():
     visit.prepare()
     visit.prepare()
     assert len(stage.sent_as("config")) == 2
-    assert stage.world.signing_keys is not None
+    assert stage.world.published.keys is not None
 
 
 def test_a_key_that_is_new_is_looked_up_before_a_signature_is_called_wrong():
-    """A target may publish another key during a run."""
+    """A target may publish another key during a run, even just after it was asked."""
     stage = Stage()
     visit = stage.visit()
-    stage.world.signing_keys = {"old": bytes(32)}
-    stage.now_s += 11
+    stage.world.published.keys = {"old": bytes(32)}
     visit.run("integrity")
     assert stage.recorder.outcomes("audit_create") == {"ok": 1}
+    assert set(stage.world.published.keys) == {"old", "key-1"}
+
+
+def test_keys_that_are_published_late_are_used():
+    """A target may make a tenant's key when the tenant comes."""
+    stage = Stage()
+    stage.target.publishes_keys = False
+    stage.plant("audit_create", lambda answer: answer.body.update(signature="no signature at all"))
+    visit = stage.visit()
+    visit.run("integrity")
+    stage.target.publishes_keys = True
+    stage.now_s += 11
+    visit.prepare()
+    visit.run("integrity")
+    assert stage.recorder.outcomes("audit_create") == {"ok": 1, "failed_check": 1}
+
+
+def test_a_look_up_that_fails_proves_nothing():
+    """As long as the target does not say what it publishes, a new key is not called unpublished."""
+    stage = Stage()
+    visit = stage.visit()
+    stage.world.published.keys = {"old": bytes(32)}
+    stage.plant_before("config", lambda: FakeAnswer(503, {}, None))
+    visit.run("integrity")
+    assert stage.recorder.outcomes("audit_create") == {"ok": 1}
+    stage.before.clear()
+    visit.run("integrity")
+    assert stage.recorder.violations() == {}
+
+
+def test_keys_that_nobody_publishes_are_not_looked_up_without_end():
+    """Each is a violation, but a target that invents them is not asked at every signature."""
+    stage = Stage()
+    visit = stage.visit()
+    asked = len(stage.sent_as("config"))
+    stage.plant("audit_create", lambda answer: answer.body.update(key_id=f"new-{len(stage.sent)}"))
+    for _ in range(100):
+        visit.run("integrity")
+    assert stage.recorder.violations()["audit_create", "signature_wrong"] == 100
+    assert len(stage.sent_as("config")) - asked <= 40
+
+
+def test_a_published_key_that_is_none_verifies_nothing():
+    """Rubbish under signing_keys does not switch the check off."""
+    stage = Stage()
+    stage.plant("config", lambda answer: answer.body.update(signing_keys={"key-1": "AAAA"}))
+    stage.visit().run("integrity")
+    assert stage.recorder.violations() == {("audit_create", "signature_wrong"): 1}
 
 
 @pytest.mark.parametrize(

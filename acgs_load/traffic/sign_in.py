@@ -124,7 +124,7 @@ class SignIn:
 
 
 def fetch_signing_keys(client: Client) -> tuple[dict[str, bytes] | None, bool]:
-    """The published keys, None where there are none, and whether that is the target's last word."""
+    """The published keys, None where the target knows no such thing, and whether it answered the question."""
     reply = client.fetch(CONFIG_PATH)
     if reply.failure is not None or reply.status == 429 or reply.status >= 500:
         return None, False

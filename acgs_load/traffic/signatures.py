@@ -17,7 +17,7 @@ _SIGNATURE_BYTES = 64
 
 
 def published_keys(config: bytes) -> dict[str, bytes] | None:
-    """``signing_keys`` of a ``/gateway/config`` body; None where there are none that can be read."""
+    """``signing_keys`` of a ``/gateway/config`` body, None where it has none; what is no key is there, but empty."""
     try:
         document = orjson.loads(config)
     except orjson.JSONDecodeError:
@@ -25,14 +25,15 @@ def published_keys(config: bytes) -> dict[str, bytes] | None:
     keys = document.get("signing_keys") if type(document) is dict else None
     if type(keys) is not dict:
         return None
-    decoded = {key_id: _decoded(text, _KEY_BYTES) for key_id, text in keys.items()}
-    return {key_id: raw for key_id, raw in decoded.items() if raw is not None} or None
+    return {key_id: _decoded(text, _KEY_BYTES) or b"" for key_id, text in keys.items()}
 
 
 def signature_problem(keys: Mapping[str, bytes], key_id: str, signature: str, entry_hash: str) -> str | None:
     """A few words on why ``signature`` does not sign the hash under the published key, or None if it does."""
     if key_id not in keys:
         return f"key_id {key_id[:80]!a} is not published"
+    if not keys[key_id]:
+        return f"the published key {key_id[:80]!a} is no base64 of 32 bytes"
     raw = _decoded(signature, _SIGNATURE_BYTES)
     if raw is None:
         return "signature is no base64 of 64 bytes"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from acgs_load.traffic.client import Client
 from acgs_load.traffic.scenarios import constitutional, formal, integrity, policy, tenant
-from acgs_load.traffic.sign_in import SignIn
+from acgs_load.traffic.sign_in import SignIn, fetch_signing_keys
 
 if TYPE_CHECKING:
     from acgs_load.traffic.world import SharedWorld
@@ -37,7 +38,7 @@ class Visit:
 
     def prepare(self) -> None:
         """Log in or refresh if that is due; returns only with a token, however often the target refuses."""
-        self._world.learn_signing_keys(self._client)
+        self._world.published.learn(partial(fetch_signing_keys, self._client))
         self._sign_in.renew()
         if self._world.one_tenant:
             self._world.other_tenant(self._client, 0)  # so that attempts have an aim from the start

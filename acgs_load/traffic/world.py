@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from acgs_load.plan import Plan
 from acgs_load.traffic.accounts import extra_identity, identity_of, secrets_from, tenants_of, user_number
@@ -14,13 +14,11 @@ from acgs_load.traffic.draws import Draws
 from acgs_load.traffic.exchange import Transport
 from acgs_load.traffic.headers import common_lines
 from acgs_load.traffic.proofs import ProofBook
+from acgs_load.traffic.published import PublishedKeys
 from acgs_load.traffic.routes import routes_of
 from acgs_load.traffic.seams import Arrivals, Recorder
-from acgs_load.traffic.sign_in import RETRY_S, fetch_signing_keys, log_in
+from acgs_load.traffic.sign_in import RETRY_S, log_in
 from acgs_load.traffic.visit import Visit
-
-_KEYS_AGE_S = 10.0
-"""A key that is not known is looked up again, but not more often than this."""
 
 
 class SharedWorld:
@@ -33,8 +31,8 @@ class SharedWorld:
         """Visits that hold a token now."""
         self.clock: Callable[[], float] = time.perf_counter
         self.epoch: Callable[[], float] = time.time
-        self.signing_keys: Mapping[str, bytes] | None = None
-        """Published keys by id; None where the target publishes none (signatures are then not measured)."""
+        self.published = PublishedKeys(self.now_s)
+        """The keys that signatures are verified under."""
         self.proofs = ProofBook(plan.seed)
         self.genesis_hash = genesis_hash(plan.constitutional_hash)
         self.terms = Terms(
@@ -51,8 +49,10 @@ class SharedWorld:
         self._chains: dict[str, ChainKnowledge] = {}
         self._reached: list[str] = []
         self._extra_try_s: float | None = 0.0
-        self._keys_asked_s: float | None = None
-        self._keys_settled = False
+
+    def now_s(self) -> float:
+        """Seconds on ``clock``, whichever that is by now."""
+        return self.clock()
 
     def new_visit(
         self,
@@ -113,14 +113,3 @@ class SharedWorld:
         if self._plan.tenants or self._plan.accounts:
             for tenant_id in tenants_of(self._plan):
                 self.reached(tenant_id)
-
-    def learn_signing_keys(self, client: Client, missing: str = "") -> None:
-        """Ask the target for its keys: once at the start, and again where a signature names one that is ``missing``."""
-        now_s = self.clock()
-        asked_lately = self._keys_asked_s is not None and now_s < self._keys_asked_s + _KEYS_AGE_S
-        if asked_lately or (self._keys_settled and not missing):
-            return
-        self._keys_asked_s = now_s
-        keys, self._keys_settled = fetch_signing_keys(client)
-        if keys is not None:
-            self.signing_keys = keys

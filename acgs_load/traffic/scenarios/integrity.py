@@ -19,6 +19,7 @@ from acgs_load.traffic.checks_integrity import (
 from acgs_load.traffic.client import Answer, Client, json_bytes
 from acgs_load.traffic.fields import Json
 from acgs_load.traffic.memory import SignedEntry
+from acgs_load.traffic.sign_in import fetch_signing_keys
 from acgs_load.traffic.signatures import with_one_bit_flipped
 from acgs_load.traffic.timestamps import timestamp_text
 
@@ -78,10 +79,9 @@ def _judge_appended(
 ) -> list[Finding]:
     recomputed = entry_hash(_entry_of(client, event, body))
     findings = check_appended(recomputed, world.chain(client.tenant_id), length_before, world.genesis_hash, body)
-    if world.signing_keys is not None and body["key_id"] not in world.signing_keys:
-        world.learn_signing_keys(client, missing=body["key_id"])
-    if world.signing_keys is not None:
-        findings += check_signature(world.signing_keys, recomputed, body)
+    published = world.published
+    if published.knows_of(body["key_id"], partial(fetch_signing_keys, client)):
+        findings += check_signature(published.keys or {}, recomputed, body)
         client.signature_checked = True
     return findings
 
