@@ -12,6 +12,7 @@ from typing import NoReturn
 from rich.console import Console
 
 import acgs_load
+from acgs_load.analysis import compare_door
 from acgs_load.analysis.csv_report import report_of_csv
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.load import Run, load_run
@@ -29,7 +30,7 @@ from acgs_load.thresholds import check, read
 _PROGRAM = "performance_analyzer.py"
 _DESCRIPTION = """Judges a finished run: writes report.html, report.md, report.json, junit.xml and charts, prints the
 verdict, and ends with its exit code: 0 passed, 1 a threshold failed, 2 wrong usage, 4 results not trustworthy,
-5 nothing measured, 130 the run was interrupted."""
+5 nothing measured, 130 the run was interrupted. Two runs against each other: compare BASE NEW."""
 WIDTH_MIN = 80
 
 
@@ -42,7 +43,10 @@ class _Parser(argparse.ArgumentParser):
 def run_analyzer(argv: Sequence[str] | None = None) -> int:
     """The exit code: the verdict's, or that of what went wrong, which is told in one line."""
     try:
-        options = _parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        if words[:1] == [compare_door.WORD]:
+            return compare_door.compare(_compare_parser().parse_args(words[1:]), _console())
+        options = _parser().parse_args(words)
         console = _console()
         if options.watch is not None:
             return watch(_watched(options), console)
@@ -64,13 +68,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="EXPRESSION",
         help="demand this too, e.g. 'latency_p95_ms <= 500'; replaces the run's own on the same subject; repeatable",
     )
-    parser.add_argument("--baseline", metavar="FOLDER", help="run folder to compare with")
+    parser.add_argument("--baseline", metavar="FOLDER", help="run folder to compare with; a regression fails the run")
+    compare_door.add_limit(parser)
     parser.add_argument("--output", metavar="DIR", help="where to write the report; beside the input when absent")
     parser.add_argument("--json-only", action="store_true", help="write report.json alone")
     parser.add_argument(
         "--watch", metavar="DIR", help="analyse every finished run under DIR, and new ones, until ended"
     )
     parser.add_argument("--version", action="version", version=f"{_PROGRAM} {acgs_load.__version__}")
+    return parser
+
+
+def _compare_parser() -> argparse.ArgumentParser:
+    description = compare_door.DESCRIPTION
+    parser = _Parser(prog=f"{_PROGRAM} {compare_door.WORD}", description=description, allow_abbrev=False)
+    compare_door.add_arguments(parser)
     return parser
 
 
@@ -94,18 +106,22 @@ def _analyse(options: argparse.Namespace, console: Console) -> int:
         raise UsageError("name a run folder or Locust's CSV files, or --watch DIR; see --help")
     path = Path(options.path)
     given = tuple(ThresholdText(expression, "flag") for expression in options.threshold)
-    report, home = _report(path, given, options.baseline)
+    if options.max_regression is not None and options.baseline is None:
+        raise UsageError("--max-regression: there is nothing to compare with; add --baseline FOLDER")
+    report, home = _report(path, given, options.baseline, compare_door.allowed_share(options))
     home = Path(options.output) if options.output else home
     written = write_report(report, home, json_only=options.json_only)
     print_report(replace(report, written=str(written)), console)
     return int(report.verdict.exit_code)
 
 
-def _report(path: Path, given: tuple[ThresholdText, ...], baseline: str | None) -> tuple[Report, Path]:
-    """The report, and the folder it belongs in."""
+def _report(path: Path, given: tuple[ThresholdText, ...], baseline: str | None, allowed: float) -> tuple[Report, Path]:
+    """The report, and the folder it belongs in. Only a baseline that was named here may fail the run."""
     if path.is_dir() and ((path / "plan.json").exists() or (path / "windows.jsonl").exists()):
         run = load_run(RunFolder(path.absolute()))
-        return report_of(run, thresholds=rejudged(run, given, baseline), baseline=baseline), path
+        decisive = None if baseline is None else allowed
+        judged = rejudged(run, given, baseline)
+        return report_of(run, thresholds=judged, baseline=baseline, max_regression=decisive), path
     if baseline is not None:
         raise UsageError("--baseline needs a run folder; Locust's CSV files hold no distributions to compare")
     prefix = find_prefix(path)
