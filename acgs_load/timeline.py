@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -100,17 +100,19 @@ class Timeline:
                     found[kind, key.operation] = before + count, first
         return found
 
-    def grouped(self, width_s: int, begin: int) -> Iterator[tuple[int, WindowKey, Window]]:
-        """For each ``width_s`` seconds from the epoch second ``begin`` on: their number from 0, key and window.
+    def grouped(
+        self, width_s: int, begin: int, name: Callable[[WindowKey], str | None]
+    ) -> Iterator[tuple[int, str, Window]]:
+        """For each ``width_s`` seconds from the epoch second ``begin`` on: their number from 0, name and window.
 
-        What is older than ``begin`` counts as number 0. Keys have second 0.
+        ``name`` groups the keys and leaves out those that it has none for; older than ``begin`` counts as number 0.
         """
-        groups: dict[tuple[int, WindowKey], Window] = {}
+        groups: dict[tuple[int, str], Window] = {}
         for key, window in self.items():
-            place = max(0, key.second - begin) // width_s
-            groups.setdefault((place, key._replace(second=0)), Window()).merge(window)
-        for (place, key), window in groups.items():
-            yield place, key, window
+            if (named := name(key._replace(second=0))) is not None:
+                groups.setdefault((max(0, key.second - begin) // width_s, named), Window()).merge(window)
+        for (place, named), window in groups.items():
+            yield place, named, window
 
     def _summed(self) -> dict[WindowKey, _Cell]:
         if self._cells is None:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from acgs_load.analysis.load import Run
 from acgs_load.contract import AUTH_OPERATIONS
-from acgs_load.samples import Window
+from acgs_load.samples import Window, WindowKey
+from acgs_load.timeline import Timeline
 
 POINTS_MAX = 240
 """More points than this are not seen on a page."""
 
 
-class Part(NamedTuple):
-    """Whose requests a window counts, at one place in the row of buckets."""
-
-    place: int
-    region: str
-    scenario: str
-    operation: str
+Part = WindowKey
+"""Whose requests are counted: region, scenario, operation, phase; its second is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,9 @@ class Buckets:
     """Buckets from the start of the run to the last that holds anything."""
     shift_s: float
     """From the start of the run to the middle of the first bucket."""
-    cells: Mapping[Part, Window]
+    begin: int
+    """Epoch second of the first bucket."""
+    timeline: Timeline
 
     @property
     def times_s(self) -> tuple[float, ...]:
@@ -43,37 +40,31 @@ class Buckets:
     def coarser(self, count_max: int) -> Buckets:
         """The same, with neighbours merged until there are at most ``count_max`` buckets."""
         factor = max(1, math.ceil(self.count / count_max))
-        cells: dict[Part, Window] = {}
-        for part, window in self.cells.items():
-            cells.setdefault(part._replace(place=part.place // factor), Window()).merge(window)
         shift_s = self.shift_s + (factor - 1) * self.width_s / 2
-        return Buckets(self.width_s * factor, math.ceil(self.count / factor), shift_s, cells)
+        width_s, count = self.width_s * factor, math.ceil(self.count / factor)
+        return Buckets(width_s, count, shift_s, self.begin, self.timeline)
 
     def traffic_by(self, name: Callable[[Part], str]) -> dict[str, list[Window]]:
         """For each name, a window a bucket with everything but logging in."""
-        rows: dict[str, list[Window]] = {}
-        for part, window in self.cells.items():
-            if part.operation not in AUTH_OPERATIONS:
-                row = rows.setdefault(name(part), [])
-                if not row:
-                    row += [Window() for _ in range(self.count)]
-                row[part.place].merge(window)
-        return rows
+        return self._rows(lambda part: None if part.operation in AUTH_OPERATIONS else name(part))
 
     def whole(self) -> list[Window]:
         """A window a bucket with everything, logging in too."""
-        row = [Window() for _ in range(self.count)]
-        for part, window in self.cells.items():
-            row[part.place].merge(window)
-        return row
+        return self._rows(lambda _: "").get("") or [Window() for _ in range(self.count)]
+
+    def _rows(self, name: Callable[[Part], str | None]) -> dict[str, list[Window]]:
+        rows: dict[str, list[Window]] = {}
+        for place, named, window in self.timeline.grouped(self.width_s, self.begin, name):
+            row = rows.setdefault(named, [])
+            if not row:
+                row += [Window() for _ in range(self.count)]
+            row[place] = window
+        return rows
 
 
 def buckets_of(run: Run) -> Buckets:
     """The run in at most ``POINTS_MAX`` buckets of whole seconds (one more where it lasted longer than planned)."""
     begin, width_s = math.floor(run.record.started_s), max(1, math.ceil(run.record.duration_s / POINTS_MAX))
-    cells: dict[Part, Window] = {}
-    for place, key, window in run.timeline.grouped(width_s, begin):
-        part = Part(place, key.region, key.scenario, key.operation)
-        cells.setdefault(part, Window()).merge(window)
-    count = max((part.place for part in cells), default=-1) + 1
-    return Buckets(width_s, count, begin - run.record.started_s + width_s / 2, cells)
+    seconds = run.timeline.seconds
+    count = max(0, seconds[-1] - begin) // width_s + 1 if seconds else 0
+    return Buckets(width_s, count, begin - run.record.started_s + width_s / 2, begin, run.timeline)

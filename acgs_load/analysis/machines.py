@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from acgs_load.analysis.load import ResourceRow, Run
 from acgs_load.health import HealthRow
 from acgs_load.histogram import Histogram
@@ -113,10 +115,18 @@ def added_ms(added: Histogram, quantile: float) -> float | None:
 
 def probed(rows: Iterable[HealthRow]) -> Histogram:
     """All no-op exchanges that ``rows`` tell of."""
+    texts = [row.probe for row in rows if row.probe]
     total = Histogram()
-    for row in rows:
-        if row.probe:
-            total.merge(Histogram.from_wire([int(number) for number in row.probe.split()]))
+    if not texts:
+        return total
+    numbers = np.fromstring(" ".join(texts), dtype=np.int64, sep=" ")
+    lengths = np.array([text.count(" ") + 1 for text in texts])
+    begins = np.cumsum(lengths) - lengths
+    pairs = np.delete(numbers, np.concatenate([begins, begins + 1, begins + 2]))
+    counts = np.bincount(pairs[0::2], weights=pairs[1::2])
+    total.counts = {int(bucket): int(counts[bucket]) for bucket in np.flatnonzero(counts)}
+    total.total, total.sum_us = sum(total.counts.values()), int(numbers[begins].sum())
+    total.min_us, total.max_us = int(numbers[begins + 1].min()), int(numbers[begins + 2].max())
     return total
 
 

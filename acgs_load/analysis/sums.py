@@ -136,28 +136,29 @@ class Ledger:
             columns.kinds,
         )
 
-    def entries(self, of: Counts | Spreads, rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Places of the rows' entries, and for each the place of its row in ``rows``."""
-        lengths = of.lengths[rows].astype(np.int64)
-        ends = np.cumsum(lengths)
-        owners = np.repeat(np.arange(len(rows)), lengths)
-        shifts = self._begins[id(of)][rows] - (ends - lengths)
-        return shifts[owners] + np.arange(len(owners)), owners
+    def entries(self, of: Counts | Spreads, rows: npt.NDArray[Any]) -> slice | npt.NDArray[Any]:
+        """Places of the rows' entries, in the rows' order."""
+        begins, lengths = self._begins[id(of)], of.lengths[rows].astype(np.int64)
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
+            return slice(int(begins[rows[0]]), int(begins[rows[-1]] + lengths[-1]))
+        shifts = begins[rows] - (np.cumsum(lengths) - lengths)
+        return np.repeat(shifts, lengths) + np.arange(int(lengths.sum()))
 
     def _kinds(self, of: Counts, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Floats:
         width = len(self.columns.kinds)
         if not width:
             return np.zeros((count, 0))
-        places, owners = self.entries(of, rows)
-        codes = groups[owners].astype(np.int64) * width + of.kinds[places]
+        places = self.entries(of, rows)
+        codes = np.repeat(groups.astype(np.int64) * width, of.lengths[rows]) + of.kinds[places]
         return _added(codes, of.counts[places], count * width).reshape(count, width)
 
     def _spreads(self, of: Spreads, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> SpreadSums:
         width = int(of.buckets.max()) + 1 if len(of.buckets) else 1
         counts = np.zeros(count * width)
         for begin in range(0, len(rows), ROWS_MAX):
-            places, owners = self.entries(of, rows[begin : begin + ROWS_MAX])
-            codes = groups[begin : begin + ROWS_MAX][owners].astype(np.int64) * width + of.buckets[places]
+            some = rows[begin : begin + ROWS_MAX]
+            places, bases = self.entries(of, some), groups[begin : begin + ROWS_MAX].astype(np.int64) * width
+            codes = np.repeat(bases, of.lengths[some]) + of.buckets[places]
             counts += _added(codes, of.counts[places], count * width)
         timed = of.lengths[rows] > 0
         least_us, most_us = np.full(count, _NEVER), np.zeros(count, dtype=np.int64)
