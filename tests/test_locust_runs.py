@@ -205,10 +205,11 @@ def test_load_does_not_outlive_the_runner(tmp_path):
 
 
 def test_the_web_form_starts_stops_and_starts_again(tmp_path):
-    """Bare Locust: users and run time of the form are obeyed, each run has its folder and its verdict."""
+    """Bare Locust: users and run time of the form are obeyed, and each run has its folder."""
     port = free_port()
     environ = {
         "ACGS_TEST_TYPE": "smoke",
+        "ACGS_ANALYSIS": "false",
         "ACGS_TARGET_HOST": "http://127.0.0.1:9",
         "ACGS_EXPORTER_PORT": str(free_port()),
     }
@@ -225,18 +226,28 @@ def test_the_web_form_starts_stops_and_starts_again(tmp_path):
     metrics = requests.get(f"http://127.0.0.1:{environ['ACGS_EXPORTER_PORT']}/metrics", timeout=5).text
     assert "acgs_load_users 7.0" in metrics
     requests.post(f"{url}/stop", timeout=30)
-    run.when("report.json")
+    run.when("run.json")
     first = next(tmp_path.rglob("run.json"))
     time.sleep(1)
     requests.post(f"{url}/swarm", data={**form, "user_count": "3", "run_time": "2s"}, timeout=5)
     deadline_s = time.monotonic() + 60
-    while len(list(tmp_path.rglob("report.json"))) < 2 and time.monotonic() < deadline_s:
+    while len(list(tmp_path.rglob("run.json"))) < 2 and time.monotonic() < deadline_s:
         time.sleep(0.2)
     records = [json.loads(place.read_text()) for place in sorted(tmp_path.rglob("run.json"))]
     assert first.exists()
     assert [(record["ended_by"], record["users"]["reached"]) for record in records] == [("web", 7), ("plan", 3)]
     assert records[1]["ended_s"] - records[1]["started_s"] == pytest.approx(2.0, abs=0.5)
     run.signal(signal.SIGINT).wait(60)
+
+
+def test_a_bare_run_is_judged_like_any_other(tmp_path):
+    """Locust's exit code is the verdict's: a planted time-out on every policy_get fails the run."""
+    environ = {"ACGS_TEST_TYPE": "smoke", "ACGS_TARGET_HOST": "http://127.0.0.1:9"}
+    run = Locust(tmp_path, None, **environ).start("--headless", "-u", "5", "-r", "5", "-t", "3s")
+    code = run.wait()
+    report = json.loads(next(tmp_path.rglob("report.json")).read_text())
+    assert code == report["exit_code"] in {1, 4}, run.log
+    assert report["test"]["users_max"] == 5
 
 
 def test_a_bare_run_without_a_valid_setting_says_so_in_one_line(tmp_path):
