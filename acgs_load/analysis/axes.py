@@ -40,7 +40,7 @@ def values_axis(panel: Panel, right: bool = False) -> Axis:
     if panel.share:
         return _share_axis(panel, values)
     if panel.name == "latency" and smallest > 0 and largest / smallest > LOG_SPREAD:
-        return _log_axis(smallest, largest)
+        return logarithmic(smallest, largest)
     return linear(0.0, HEADROOM * largest or 1.0)
 
 
@@ -63,10 +63,21 @@ def linear(low: float, high: float, count: int = 5) -> Axis:
     return Axis(ticks[0], ticks[-1], ticks)
 
 
-def _log_axis(smallest: float, largest: float) -> Axis:
+def logarithmic(smallest: float, largest: float, whole: bool = True) -> Axis:
+    """A logarithmic axis: over whole powers of ten, or (not ``whole``) from the smallest to the largest exactly."""
     first, last = math.floor(math.log10(smallest)), math.ceil(math.log10(largest))
-    ticks = tuple(10.0**power for power in range(first, max(last, first + 1) + 1))
-    return Axis(ticks[0], ticks[-1], ticks, log=True)
+    powers = tuple(10.0**power for power in range(first, max(last, first + 1) + 1))
+    if whole:
+        return Axis(powers[0], powers[-1], powers, log=True)
+    high = max(largest, smallest * 1.01)
+    ticks = tuple(tick for tick in _between_powers(powers, dense=last - first <= 2) if smallest <= tick <= high)
+    return Axis(smallest, high, ticks, log=True)
+
+
+def _between_powers(powers: tuple[float, ...], dense: bool) -> list[float]:
+    """The powers, and 2 and 5 times each where there are few."""
+    factors = (1, 2, 5) if dense else (1,)
+    return [round(power * factor, 12) for power in powers for factor in factors]
 
 
 def time_axis(end_s: float, count: int = 8) -> Axis:

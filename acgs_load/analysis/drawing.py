@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from acgs_load.analysis.axes import Axis, time_axis, values_axis
-from acgs_load.analysis.panels import Line, Panel
-from acgs_load.analysis.wording import tick_text, time_text, value_text
+from acgs_load.analysis.panels import Breach, Line, Panel
+from acgs_load.analysis.wording import at_text, tick_text, time_text, value_text
 
 WIDTH = 1000
 HEIGHT = 300
@@ -61,6 +61,9 @@ class Drawing(NamedTuple):
     rules: tuple[Rule, ...]
     bands: tuple[Stretch, ...]
     points: tuple[Stretch, ...]
+    breaches: tuple[Stretch, ...]
+    breach_text: str
+    """When the chart's lines were outside their limits, in words; empty: never."""
     summary: str
 
 
@@ -94,6 +97,8 @@ def drawing_of(panel: Panel) -> Drawing:
             for band in panel.bands
         ),
         tuple(_points(panel, time)),
+        tuple(_breaches(panel, time)),
+        _breach_text(panel),
         _summary(panel),
     )
 
@@ -138,6 +143,25 @@ def _points(panel: Panel, time: Axis) -> Iterator[Stretch]:
             begin_s = max(0.0, at_s - panel.width_s / 2)
             x = _x(time, begin_s)
             yield Stretch(x, _x(time, begin_s + panel.width_s) - x, f"{time_text(begin_s)}  " + ", ".join(told))
+
+
+def _breaches(panel: Panel, time: Axis) -> Iterator[Stretch]:
+    for breach in panel.breaches:
+        x = _x(time, breach.from_s)
+        text = f"{time_text(breach.from_s)}–{time_text(breach.to_s)}  {breach.text}"
+        yield Stretch(x, max(2.0, round(_x(time, breach.to_s) - x, 1)), text)
+
+
+def _breach_text(panel: Panel) -> str:
+    """For each limit, for how long it was left and when first."""
+    by_text: dict[str, list[Breach]] = {}
+    for breach in panel.breaches:
+        by_text.setdefault(breach.text, []).append(breach)
+    told = []
+    for text, found in by_text.items():
+        length = at_text(sum(breach.to_s - breach.from_s for breach in found))
+        told.append(f"{text}: {length} in all, first at {at_text(found[0].from_s)}")
+    return "; ".join(told)
 
 
 def _summary(panel: Panel) -> str:

@@ -1,19 +1,30 @@
-"""The report as one HTML file: no script, no network, light and dark, phone and desk."""
+"""The report as one HTML file: no network, light and dark, phone and desk; without scripts it says the same."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import re
+from typing import Any
 
 import jinja2
 
+from acgs_load.analysis.advice import advice_of
+from acgs_load.analysis.assurances import assurances
+from acgs_load.analysis.closeup_drawing import closeup_drawing, spark_of
+from acgs_load.analysis.command import again_of, command_of
 from acgs_load.analysis.drawing import drawing_of
+from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.page_script import TEMPLATES, script_of
 from acgs_load.analysis.palette import INKS
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
+from acgs_load.analysis.troubles import Trouble
 from acgs_load.analysis.wording import NOT_MEASURED, at_text, margin_text, value_text
 
-TEMPLATES = Path(__file__).parent / "templates"
+BAR = 100.0
+"""Where the limit stands on a threshold's bar, which ends at half as much again."""
+_STATUS = re.compile(r"\bstatus (\d{3})\b|\banswered (\d{3})\b")
 
 
 def to_html(report: Report) -> str:
@@ -25,22 +36,91 @@ def to_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(value=value_text, margin=margin_text, at=at_text, percent=_percent)
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        verdict=report.verdict,
-        facts=report.facts,
-        started=timestamp(report.facts.started_s),
-        headline=facts_text(report),
-        found=findings_text(report),
-        findings=sorted(report.verdict.findings, key=lambda row: row.rank),
-        not_measured=NOT_MEASURED,
-        drawings=[drawing_of(panel) for panel in report.panels if not panel.empty],
-        undrawn=[panel.title for panel in report.panels if panel.empty],
-        inks=INKS,
-        origins=dict(report.plan.get("origins") or {}),
+    environment.filters.update(
+        value=value_text,
+        margin=margin_text,
+        at=at_text,
+        percent=_percent,
+        bar=bar_width,
+        statuses=statuses_text,
+        plain=_plain,
     )
+    return environment.get_template("report.html.j2").render(**_shown(report), script=script_of(report))
+
+
+def _shown(report: Report) -> dict[str, Any]:
+    drawn = [panel for panel in report.panels if not panel.empty]
+    end_s = max((panel.end_s for panel in drawn), default=report.facts.duration_s or 1.0)
+    promises, advice = assurances(report), advice_of(report)
+    return {
+        "report": report,
+        "verdict": report.verdict,
+        "facts": report.facts,
+        "started": timestamp(report.facts.started_s),
+        "headline": facts_text(report),
+        "found": findings_text(report),
+        "findings": sorted(report.verdict.findings, key=lambda row: row.rank),
+        "states": _states(report),
+        "not_measured": NOT_MEASURED,
+        "advice": advice,
+        "assurances": promises,
+        "drawings": [drawing_of(panel) for panel in drawn],
+        "undrawn": [panel.title for panel in report.panels if panel.empty],
+        "bucket_s": drawn[0].width_s if drawn else None,
+        "closeups": [closeup_drawing(closeup, end_s) for closeup in report.closeups],
+        "sparks": {closeup.anchor: spark_of(closeup) for closeup in report.closeups},
+        "inks": INKS,
+        "origins": dict(report.plan.get("origins") or {}),
+        "command": command_of(report.plan),
+        "again": again_of(report.plan),
+        "sections": _sections(report, promised=bool(promises)),
+    }
+
+
+def _sections(report: Report, promised: bool) -> list[tuple[str, str]]:
+    """Anchors and titles of the sections that this report has."""
+    known = (
+        ("thresholds", "Thresholds", True),
+        ("violations", "Violations", bool(report.violations)),
+        ("errors-found", "Errors", bool(report.errors)),
+        ("charts", "Over time", any(not panel.empty for panel in report.panels)),
+        ("operations", "Operations", bool(report.operations)),
+        ("closeups", "A closer look", bool(report.closeups)),
+        ("promises", "Compliance", promised),
+        ("reading", "How to read this", True),
+        ("how", "How it was run", bool(report.plan)),
+    )
+    return [(anchor, text) for anchor, text, present in known if present]
+
+
+def _states(report: Report) -> dict[str, str]:
+    """For each measure the state of its threshold on the whole run, ``fail`` before ``pass``."""
+    states: dict[str, str] = {}
+    for row in report.verdict.findings:
+        if row.decides and not row.labels and row.during is None and states.get(row.measure) != "fail":
+            states[row.measure] = row.state
+    return states
+
+
+def bar_width(row: Judged) -> float | None:
+    """How long a threshold's bar is, 100 at the limit and 150 at most; None where there is nothing to measure by."""
+    if row.value is None or row.limit is None or row.limit < 0:
+        return None
+    if not row.limit:
+        return 0.0 if not row.value else 1.5 * BAR
+    return round(min(1.5, max(0.0, row.value / row.limit)) * BAR, 1)
+
+
+def statuses_text(row: Trouble) -> str:
+    """The statuses that the examples of an error tell."""
+    found = {next(filter(None, match.groups())) for text in row.examples for match in _STATUS.finditer(text)}
+    return ", ".join(sorted(found)) or "–"
 
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _plain(value: object) -> str:
+    """A setting's value: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

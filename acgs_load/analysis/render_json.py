@@ -20,7 +20,7 @@ from acgs_load.analysis.troubles import Trouble
 
 def to_json(report: Report) -> str:
     """Indented JSON, ending in a newline; numbers are rounded to what they can mean."""
-    return json.dumps(_tidy(to_object(report)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(tidy(to_object(report)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_object(report: Report) -> dict[str, Any]:
@@ -200,12 +200,12 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _tidy(value: Any) -> Any:
+def tidy(value: Any) -> Any:
     """Floats to nine significant digits, which no clock exceeds; what is not finite is not measured."""
     if isinstance(value, float):
         return float(f"{value:.9g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _tidy(item) for key, item in value.items()}
+        return {str(key): tidy(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_tidy(item) for item in value]
+        return [tidy(item) for item in value]
     return value
