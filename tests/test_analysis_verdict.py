@@ -179,6 +179,23 @@ def test_integrity_of_operations_never_sent_is_not_owed(tmp_path):
     assert (row.state, row.decides, found.status) == ("not_measured", False, "PASS")
 
 
+@pytest.mark.parametrize(
+    ("operation", "measure", "status"),
+    [
+        ("governance_decision", "decision_correctness", "FAIL"),
+        ("cross_tenant_access_attempt", "isolation_integrity", "PASS"),
+    ],
+)
+def test_operations_that_were_only_ever_skipped_are_owed(tmp_path, operation, measure, status):
+    """Nothing was acknowledged that they could speak of: that passes nobody. Without another tenant it may be right."""
+    fixture = RunFixture(tmp_path / "run").steady()
+    fixture.windows = {key: window for key, window in fixture.windows.items() if key.operation != operation}
+    fixture.skip(10, operation, 3)
+    found = verdict(fixture)
+    row = next(row for row in found.findings if row.measure == measure)
+    assert (row.state, found.status) == ("not_measured", status)
+
+
 def test_what_the_user_demands_is_owed(tmp_path):
     """A threshold that the user set never passes unmeasured."""
     plan = plan_of(thresholds=thresholds("decision_correctness = 1"))

@@ -20,13 +20,22 @@ def findings(
     run: Run, thresholds: Iterable[Threshold], machine: Mapping[str, Measure], baseline: Baseline | None
 ) -> list[Judged]:
     """Every threshold judged, in the order given."""
-    sent = frozenset(name for name, window in run.timeline.slice().by_operation.items() if window.samples)
-    return [_judged(run, judge(threshold, run.timeline, machine, baseline), sent) for threshold in thresholds]
+    seen = run.timeline.slice().by_operation
+    wanted = frozenset(name for name, window in seen.items() if window.samples or _was_in_vain(name, window.skipped))
+    return [_judged(run, judge(threshold, run.timeline, machine, baseline), wanted) for threshold in thresholds]
 
 
-def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
+def _was_in_vain(operation: str, skipped: int) -> bool:
+    """Users came to the operation, but what it is about was never acknowledged: that is the target's doing.
+
+    Attempts on another tenant are left out where none could be logged in to, which may be right so.
+    """
+    return skipped > 0 and operation != "cross_tenant_access_attempt"
+
+
+def _judged(run: Run, found: Finding, wanted: frozenset[str]) -> Judged:
     threshold = found.threshold
-    unowed = found.state == "not_measured" and not _owed(threshold, sent)
+    unowed = found.state == "not_measured" and not _owed(threshold, wanted)
     breaking = threshold.breaking or (run.plan.test_type in BREAKING_TYPES and threshold.measure not in INTEGRITY)
     note = found.reason or ""
     if found.first_breach_s is not None:
@@ -34,7 +43,7 @@ def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
     if unowed:
         note = "not demanded" if not threshold.required else "none of its operations was sent"
     elif found.state == "not_measured" and threshold.measure in JUDGED_OPERATIONS:
-        note = "its operations were sent, and not one was answered in a way that could be judged"
+        note = "its operations were sent or their objects missing; not one was answered in a way that could be judged"
     return Judged(
         threshold.expression,
         threshold.measure,
@@ -53,12 +62,12 @@ def _judged(run: Run, found: Finding, sent: frozenset[str]) -> Judged:
     )
 
 
-def _owed(threshold: Threshold, sent: frozenset[str]) -> bool:
-    """Whether a missing value fails the run: the user asked for it, or its operations were sent."""
+def _owed(threshold: Threshold, wanted: frozenset[str]) -> bool:
+    """Whether a missing value fails the run: the user asked for it, or users came to its operations."""
     if not threshold.required:
         return False
     needed = JUDGED_OPERATIONS.get(threshold.measure)
-    return threshold.source != "default" or needed is None or not needed.isdisjoint(sent)
+    return threshold.source != "default" or needed is None or not needed.isdisjoint(wanted)
 
 
 def verdict_of(run: Run, judged: Sequence[Judged], point: BreakingPoint | None) -> Verdict:
