@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -17,7 +17,7 @@ from acgs_load.traffic.draws import Draws
 from acgs_load.traffic.exchange import Reply, Transport
 from acgs_load.traffic.fields import Json
 from acgs_load.traffic.headers import identity_lines, tenant_line
-from acgs_load.traffic.judgement import CROSS_TENANT, Ask, Judgement, judge
+from acgs_load.traffic.judgement import CROSS_TENANT, Ask, Judgement, Look, judge
 from acgs_load.traffic.memory import Memory
 from acgs_load.traffic.routes import Route
 from acgs_load.traffic.seams import Arrivals, Recorder
@@ -73,6 +73,7 @@ class Client:
         "scenario",
         "secrets",
         "signature_checked",
+        "tenant_id",
         "terms",
         "token",
         "user_id",
@@ -89,6 +90,8 @@ class Client:
     ) -> None:
         self.terms = terms
         self.identity = identity
+        self.tenant_id = identity.tenant_id
+        """The user's own tenant."""
         self.draws = draws
         self.memory = Memory()
         self.scenario = ""
@@ -106,11 +109,6 @@ class Client:
         self._due_s: float | None = None
         self._identity_lines = b""
         self._headers = terms.common_headers
-
-    @property
-    def tenant_id(self) -> str:
-        """The user's own tenant."""
-        return self.identity.tenant_id
 
     def use_token(self, token: str, user_id: str) -> None:
         """Send ``token`` from now on; renders the headers anew."""
@@ -149,9 +147,9 @@ class Client:
         reply = self._exchange(operation, self._headers, body, placeholder, value)
         return self._settle(ask, reply, judge(ask, reply))
 
-    def attempt(self, look: Callable[[Any], list[Finding]], other: str, spoof: bool) -> Answer:
+    def attempt(self, look: Look, other: str, spoof: bool) -> Answer:
         """Ask for the data of ``other`` with the own token; with ``spoof`` the tenant header lies too."""
-        ask = self._ask(CROSS_TENANT, None, "")._replace(look=look)
+        ask = self._ask(CROSS_TENANT, None, "", look)
         headers = self._identity_lines + tenant_line(other) if spoof else self._headers
         reply = self._exchange(CROSS_TENANT, headers, None, "{other}", other)
         return self._settle(ask, reply, judge(ask, reply))
@@ -172,20 +170,20 @@ class Client:
         """Close the connection."""
         self._transport.close()
 
-    def _ask(self, operation: str, check: Check | None, acknowledged: str) -> Ask:
+    def _ask(self, operation: str, check: Check | None, acknowledged: str, look: Look | None = None) -> Ask:
         return Ask(
             OPERATIONS[operation],
             self.terms.constitutional_hash,
-            self.identity.tenant_id,
+            self.tenant_id,
             self.memory.canary,
             check,
-            None,
+            look,
             acknowledged,
         )
 
     def _exchange(self, operation: str, headers: bytes, body: bytes | None, placeholder: str, value: str) -> Reply:
         route = self.terms.routes[operation]
-        path = route.filled(self.identity.tenant_id, placeholder, value)
+        path = route.filled(self.tenant_id, placeholder, value)
         return self._transport.exchange(route.method, path, headers, body)
 
     def _settle(self, ask: Ask, reply: Reply, judgement: Judgement) -> Answer:

@@ -19,6 +19,9 @@ POLICY_UPDATE = "policy_update"
 _NOT_JSON = None
 
 
+Look = Callable[[Any], list[Finding]]
+
+
 class Ask(NamedTuple):
     """What the answer to one request is judged by."""
 
@@ -29,7 +32,7 @@ class Ask(NamedTuple):
     """The last canary that the user saw on its own data."""
     check: Check | None = None
     """Run on an answer with the expected status and all fields."""
-    look: Callable[[Any], list[Finding]] | None = None
+    look: Look | None = None
     """Run on any body, parsed (None where it is not JSON), whatever the status."""
     acknowledged: str = ""
     """The policy or event that the request is about, where the target acknowledged it: a 404 then means it was lost."""
