@@ -11,7 +11,7 @@ from rich.text import Text
 
 from acgs_load.analysis.baseline import Comparison
 from acgs_load.analysis.compare import Change, Word
-from acgs_load.analysis.regressions import comparison_text, interval_text, moved_text
+from acgs_load.analysis.regressions import interval_text, moved_text
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.series import EVERYTHING
 from acgs_load.analysis.wording import shortened, value_text
@@ -40,7 +40,7 @@ def cells(change: Change) -> tuple[str, ...]:
         value_text(change.value, change.unit),
         moved_text(change.change, change) or "–",
         interval_text(change).removeprefix("between ").replace(" and ", " … ") or "–",
-        f"{change.word}{' beyond what is allowed' if change.beyond else ''}",
+        f"{change.word}{' ✗' if change.beyond else ''}",
     )
 
 
@@ -52,14 +52,14 @@ def print_comparison(report: Report, console: Console) -> None:
         console.print(Text.assemble(("unlike ", "yellow"), text), highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for place, head in enumerate(HEADS):
-        table.add_column(head, justify="right" if 2 <= place <= 5 else "left", overflow="fold")
+        table.add_column(head, justify="right" if 2 <= place <= 5 else "left", no_wrap=place > 0)
     for change in shown(comparison):
         *texts, word = cells(change)
         table.add_row(*map(Text, texts), Text(word, style=COLOURS[change.word]))
     console.print(table)
     status = report.verdict.status
     console.print(Text.assemble((status, VERDICTS[status]), f"  exit code {report.verdict.exit_code:d}"))
-    console.print(Text(comparison_text(comparison)), highlight=False)
+    console.print(Text(f"{comparison.word} (✗: worse by more than {100 * comparison.max_regression:g} %)"))
     for text in report.verdict.reasons:
         console.print(Text.assemble(("why ", VERDICTS[status]), shortened(text, 600)), highlight=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from acgs_load.analysis.baseline import Comparison
@@ -10,6 +11,10 @@ from acgs_load.analysis.report import Verdict
 from acgs_load.analysis.series import EVERYTHING
 from acgs_load.analysis.wording import labels_text, value_text
 from acgs_load.errors import ExitCode, UsageError
+
+FACTOR_FROM, FACTOR_MAX = 1.0, 1_000
+"""From twice as much on, a factor reads better than per cent; above a thousand, no digit means anything."""
+WORST_MAX = 3
 
 
 def read_share(text: str, name: str) -> float:
@@ -28,7 +33,7 @@ def judged_by(verdict: Verdict, comparison: Comparison) -> Verdict:
     """The verdict with the comparison taken in: FAIL for a regression beyond what is allowed, INVALID for a baseline
     that cannot be trusted."""
     doubts = tuple(f"the baseline cannot be trusted: {doubt}" for doubt in comparison.doubts)
-    failures = tuple(f"regression: {change_text(change)}, {_allowed_text(change)}" for change in comparison.beyond)
+    failures = tuple(_failures(comparison))
     if not doubts and not failures:
         return verdict
     reasons = (*verdict.reasons, *doubts, *failures)
@@ -37,6 +42,23 @@ def judged_by(verdict: Verdict, comparison: Comparison) -> Verdict:
     else:
         judged = replace(verdict, status="FAIL", exit_code=ExitCode.FAILED, reasons=reasons)
     return replace(judged, exit_code=verdict.exit_code) if verdict.interrupted else judged
+
+
+def _failures(comparison: Comparison) -> Iterator[str]:
+    """A sentence for each figure of everything together, and one for those of single operations."""
+    for change in comparison.beyond:
+        if change.operation == EVERYTHING:
+            yield f"{change_text(change)}, {_allowed_text(change)}"
+    single = [change for change in comparison.beyond if change.operation != EVERYTHING]
+    if single:
+        worst = sorted(single, key=lambda change: -(change.worse or 0.0))[:WORST_MAX]
+        more = f"; and {len(single) - len(worst)} more" if len(single) > len(worst) else ""
+        yield f"regression in single operations: {'; '.join(_short_text(change) for change in worst)}{more}"
+
+
+def _short_text(change: Change) -> str:
+    labels = labels_text({"operation": change.operation})
+    return f"{change.measure}{labels} {moved_text(change.change, change)} ({interval_text(change)})"
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -74,6 +96,8 @@ def moved_text(moved: float | None, change: Change) -> str:
     if moved is None:
         return ""
     unit = "points" if change.measure == "error_ratio" else "%"
+    if unit == "%" and moved >= FACTOR_FROM:
+        return f"×{1 + moved:,.3g}" if moved < FACTOR_MAX else f">×{FACTOR_MAX:,}"
     percent = 100 * moved
     digits = 0 if abs(percent) >= 100 else 1 if abs(percent) >= 0.1 or percent == 0 else 2
     return f"{percent:+,.{digits}f} {unit}".replace("+0.0 ", "0 ").replace("-0.0 ", "0 ")
