@@ -273,7 +273,7 @@ def test_analyse_writes_every_file(tmp_path):
         "throughput.png",
         "latency.png",
         "errors.png",
-        "violations.png",
+        "violation-kinds.png",
         "compliance.png",
         "machines.png",
     }

@@ -148,7 +148,11 @@ def _nearest(report: Report) -> Iterator[Advice]:
     rows = [
         row
         for row in report.verdict.findings
-        if row.state == "pass" and row.margin is not None and row.limit not in (None, 1.0) and row.decides
+        if row.state == "pass"
+        and row.decides
+        and row.margin is not None
+        and row.limit not in (None, 1.0)
+        and not (row.unit == "ratio" and row.value == 1.0)  # nothing can be better
     ]
     if rows:
         row = min(rows, key=lambda row: row.margin or 0.0)

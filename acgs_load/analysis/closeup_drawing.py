@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from acgs_load.analysis.axes import Axis, linear, logarithmic, time_axis
@@ -25,11 +26,21 @@ class Spark(NamedTuple):
     summary: str
 
 
+class Path(NamedTuple):
+    """Path data of one look."""
+
+    look: str
+    """Its classes."""
+    data: str
+    transform: str = ""
+    """From its own units to the picture's, where they differ."""
+
+
 class Plot(NamedTuple):
     """One picture with its axes."""
 
-    paths: tuple[tuple[str, str], ...]
-    """(class, path data), painted in order."""
+    paths: tuple[Path, ...]
+    """Painted in order."""
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     across_name: str
@@ -104,7 +115,7 @@ def _curve(closeup: CloseUp) -> Plot | None:
     across = tuple(Tick(100 * at / nines, text) for at, text in NINES)
     last, value_ms = closeup.curve[-1]
     summary = f"latency by percentile, up to {value_text(value_ms, 'ms')} at {100 * last:.4g} %"
-    return Plot((("line c0", line_path(points)),), across, _ticks(axis, up=True), "percentile (log scale)", summary)
+    return Plot((Path("line c0", line_path(points)),), across, _ticks(axis, up=True), "percentile (log scale)", summary)
 
 
 def _scatter(closeup: CloseUp) -> Plot | None:
@@ -118,7 +129,7 @@ def _scatter(closeup: CloseUp) -> Plot | None:
         return None
     across, up = linear(0.0, max(rps for rps, _, _ in moments) or 1.0), _spread_axis([value for _, value, _ in moments])
     paths = tuple(
-        (name, "".join(_dot(across, up, rps, value) for rps, value, held in moments if held == wanted))
+        Path(name, "".join(_dot(across, up, rps, value) for rps, value, held in moments if held == wanted))
         for name, wanted in (("dot ramp", False), ("dot", True))
     )
     low, high = min(moments), max(moments)
@@ -139,7 +150,8 @@ def _heat(closeup: CloseUp, end_s: float) -> Plot | None:
         return None
     axis = logarithmic(heat.low_ms, heat.low_ms * heat.factor**heat.rows, whole=False)
     time = time_axis(end_s)
-    shades = tuple((f"heat h{level}", path) for level, path in sorted(_shades(closeup, heat, time).items()))
+    transform = _cells_transform(closeup, heat, time)
+    shades = tuple(Path(f"heat h{level}", path, transform) for level, path in sorted(_shades(heat).items()))
     rows = zip(closeup.times_s, closeup.latency_p95_ms, strict=True)
     line = line_path(
         None if value is None else (WIDTH * time.share(at_s), HEIGHT - HEIGHT * axis.share(value))
@@ -148,19 +160,33 @@ def _heat(closeup: CloseUp, end_s: float) -> Plot | None:
     across = tuple(Tick(100 * time.share(tick), time_text(tick)) for tick in time.ticks)
     timed = sum(sum(column.values()) for column in heat.columns)
     summary = f"latencies over time, {timed:,} requests in moments of {closeup.width_s} s"
-    return Plot((*shades, ("line over-heat", line)), across, _ticks(axis, up=True), "time", summary)
+    return Plot((*shades, Path("line over-heat", line)), across, _ticks(axis, up=True), "time", summary)
 
 
-def _shades(closeup: CloseUp, heat: Heat, time: Axis) -> dict[int, str]:
-    """Rectangles by shade; a shade is the square root of the row's share of its moment, so that few are seen too."""
-    paths: dict[int, list[str]] = defaultdict(list)
+def _cells_transform(closeup: CloseUp, heat: Heat, time: Axis) -> str:
+    """From moments and rows to the picture: whole numbers keep the page small."""
+    wide = WIDTH * closeup.width_s / (time.high - time.low)
+    begin_s = closeup.times_s[0] - closeup.width_s / 2
     high = HEIGHT / heat.rows
-    for at_s, column in zip(closeup.times_s, heat.columns, strict=True):
-        left, right = (WIDTH * time.share(at_s + side * closeup.width_s / 2) for side in (-1, 1))
-        total = sum(column.values())
-        for row, count in column.items():
-            level = math.ceil(LEVELS * math.sqrt(count / total))
-            paths[level].append(
-                f"M{left:.0f} {HEIGHT - high * (row + 1):.1f}h{right - left:.1f}v{high:.1f}H{left:.0f}z"
-            )
+    return f"translate({WIDTH * begin_s / (time.high - time.low):.2f} {HEIGHT}) scale({wide:.5g} {-high:.5g})"
+
+
+def _shades(heat: Heat) -> dict[int, str]:
+    """Rectangles by shade, neighbours of one shade joined.
+
+    A shade is the square root of the row's share of its moment's requests, so that few are seen too.
+    """
+    shades = [{row: _level(count, sum(column.values())) for row, count in column.items()} for column in heat.columns]
+    paths: dict[int, list[str]] = defaultdict(list)
+    for row in range(heat.rows):
+        place = 0
+        for level, same in groupby(shade.get(row, 0) for shade in shades):
+            length = len(list(same))
+            if level:
+                paths[level].append(f"M{place} {row}h{length}v1H{place}z")
+            place += length
     return {level: "".join(parts) for level, parts in paths.items()}
+
+
+def _level(count: int, total: int) -> int:
+    return math.ceil(LEVELS * math.sqrt(count / total))

@@ -63,7 +63,8 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "log": axis.log,
         "low": axis.low,
         "high": axis.high,
-        "right": [right.low, right.high] if right else None,
+        "ticks": axis.ticks,
+        "right": {"low": right.low, "high": right.high, "ticks": right.ticks} if right else None,
         "lines": [
             {"name": line.name, "colour": line.colour, "right": line.right, "values": line.values}
             for line in panel.lines

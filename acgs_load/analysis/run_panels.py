@@ -129,7 +129,7 @@ def _violations(grid: _Grid) -> Panel:
         grid.rate(name, colours[place], grid.everything, lambda window, of=of: _count(window.violations, of))  # type: ignore[misc]
         for place, (name, of) in enumerate(groups)
     ]
-    return grid.panel("violations", "Violations by kind" if kinds else "Violations", "a second", lines)
+    return grid.panel("violation-kinds", "Violations by kind" if kinds else "Violations", "a second", lines)
 
 
 def _count(counts: Mapping[str, int], kinds: Iterable[str]) -> int:

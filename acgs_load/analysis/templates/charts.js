@@ -132,9 +132,9 @@
   function axes(panel) {
     const base = { stroke: () => style("--soft"), font: "12px system-ui, sans-serif", ticks: { show: false } };
     const grid = { stroke: () => style("--line"), width: 1 };
-    const left = { ...base, grid, size: narrow() ? 50 : 62, values: (u, ticks) => ticks.map((tick) => (tick === null ? "" : panel.share ? `${+(100 * tick).toFixed(2)} %` : tick.toLocaleString("en"))) };
+    const left = { ...base, grid, size: narrow() ? 50 : 62, splits: () => panel.ticks, filter: (u, ticks) => ticks, values: (u, ticks) => ticks.map((tick) => (tick === null ? "" : panel.share ? `${+(100 * tick).toFixed(2)} %` : tick.toLocaleString("en"))) };
     const time = { ...base, grid: { show: false }, size: 26, space: narrow() ? 55 : 80, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400], values: (u, ticks) => ticks.map(clock) };
-    const right = { ...base, side: 1, scale: "right", grid: { show: false }, size: narrow() ? 42 : 54, values: (u, ticks) => ticks.map((tick) => tick.toLocaleString("en")) };
+    const right = { ...base, side: 1, scale: "right", grid: { show: false }, size: narrow() ? 42 : 54, splits: () => panel.right.ticks, values: (u, ticks) => ticks.map((tick) => tick.toLocaleString("en")) };
     return panel.right ? [time, left, right] : [time, left];
   }
 
@@ -144,8 +144,8 @@
       dash: data.dashes[line.colour], points: { show: data.times_s.length < 2 || line.values.filter((v) => v !== null).length === 1 },
     }));
     return {
-      width, height: narrow() ? 210 : 255, padding: [10, panel.right ? 0 : 14, 0, 0],
-      scales: { x: { time: false, min: 0, max: data.end_s }, y: { distr: panel.log ? 3 : 1, range: [panel.low, panel.high] }, ...(panel.right ? { right: { range: panel.right } } : {}) },
+      width, height: narrow() ? 210 : 255, padding: [10, panel.right ? 0 : narrow() ? 42 : 54, 0, 0],
+      scales: { x: { time: false, min: 0, max: data.end_s }, y: { distr: panel.log ? 3 : 1, range: [panel.low, panel.high] }, ...(panel.right ? { right: { range: [panel.right.low, panel.right.high] } } : {}) },
       axes: axes(panel), series: [{}, ...series], legend: { show: false },
       cursor: { sync: { key: "run", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
       hooks: {
