@@ -1,5 +1,6 @@
 """Each iteration is three requests in the contract's order and form; rotations and alternations turn per user."""
 
+import sys
 from collections import Counter
 
 import pytest
@@ -7,6 +8,7 @@ from fake_logic import sha
 from fake_transport import SCENARIOS, FakeAnswer, FakeArrivals, Stage
 
 from acgs_load.contract import OPERATIONS
+from acgs_load.traffic.memory import EVENTS_MAX
 
 FIXED = {
     "constitutional": ["constitutional_verify", "constitutional_score", "constitutional_formal_request"],
@@ -282,8 +284,10 @@ def test_what_a_user_remembers_stays_bounded():
     stage = Stage(tenants=("a",))
     visit = stage.visit()
     iterations(stage, visit, "integrity", 150)
-    events = visit._client.memory.events
-    assert len(events) == 64
-    assert events[-1].event_id == "event-a-149"
-    assert any(int(event.event_id.split("-")[2]) < 75 for event in events)
+    memory = visit._client.memory
+    assert memory.events == EVENTS_MAX
+    assert memory.event().event_id == "event-a-149"
+    kept = {int(memory.event(place).event_id.split("-")[2]) for place in range(EVENTS_MAX)}
+    assert min(kept) < 125
+    assert sys.getsizeof(memory._events) + sum(map(sys.getsizeof, memory._events)) < 4_096
     assert stage.recorder.violations() == {}

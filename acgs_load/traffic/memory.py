@@ -8,7 +8,7 @@ from acgs_load.traffic.checks_integrity import OwnEvent
 from acgs_load.traffic.fields import Json
 from acgs_load.traffic.policies import OwnPolicy
 
-_EVENTS_MAX = 64
+EVENTS_MAX = 24
 """Bounds a user's memory in runs of hours; what is replaced is drawn like everything else."""
 
 
@@ -24,10 +24,10 @@ class Memory:
     """Starts empty; only acknowledged answers go in."""
 
     __slots__ = (
+        "_events",
         "canary",
         "config_version",
         "cursor",
-        "events",
         "own_access_ok",
         "policy",
         "signed",
@@ -46,8 +46,8 @@ class Memory:
         """The policy that this user updated last."""
         self.cursor = ""
         """Where the list goes on; empty for the first page."""
-        self.events: list[OwnEvent] = []
-        """The latest last."""
+        self._events: list[bytes] = []
+        """The latest last, each in half the memory of its object: there are thousands of users."""
         self.signed: SignedEntry | None = None
         """The entry acknowledged last."""
 
@@ -60,11 +60,29 @@ class Memory:
 
     def keep_event(self, event: OwnEvent, number: int) -> None:
         """Remember ``event`` as the latest; ``number`` decides which one goes when there are too many."""
-        self.events.append(event)
-        if len(self.events) > _EVENTS_MAX:
-            del self.events[number % (_EVENTS_MAX - 1)]
+        self._events.append(_packed(event))
+        if len(self._events) > EVENTS_MAX:
+            del self._events[number % (EVENTS_MAX - 1)]
+
+    def event(self, number: int | None = None) -> OwnEvent | None:
+        """The latest event, or one that ``number`` decides; None where there is none."""
+        if not self._events:
+            return None
+        packed = self._events[-1 if number is None else number % len(self._events)]
+        content_hash, _, event_id = packed.decode().partition("\n")
+        return OwnEvent(event_id, content_hash)
+
+    @property
+    def events(self) -> int:
+        """How many are remembered."""
+        return len(self._events)
 
     def forget_event(self, lost: OwnEvent) -> None:
         """The same for an event."""
-        if lost in self.events:
-            self.events.remove(lost)
+        packed = _packed(lost)
+        if packed in self._events:
+            self._events.remove(packed)
+
+
+def _packed(event: OwnEvent) -> bytes:
+    return f"{event.content_hash}\n{event.event_id}".encode()
