@@ -251,3 +251,23 @@ def test_updates_that_are_applied_long_after_their_time_out_raise_no_alarm(delay
     assert seen(stage) == {}
     assert stage.recorder.outcomes("policy_update")["timeout"] >= 3
     assert stage.recorder.outcomes("policy_update")["ok"] >= 3
+
+
+def test_hashes_may_be_written_in_upper_case():
+    """The contract says hex, not which; an entry's own text is hashed as the target wrote it."""
+    stage = Stage(tenants=("a",))
+    for operation in ("audit_create", "audit_verify", "chain_verify", "policy_create", "policy_update"):
+        stage.plant(operation, shout)
+    visits = [stage.visit() for _ in range(2)]
+    for _ in range(6):
+        for visit in visits:
+            visit.run("integrity")
+            visit.run("policy")
+    assert stage.recorder.violations() == {}
+
+
+def shout(answer):
+    """Hashes outside the entries in upper case: those inside are part of what is hashed."""
+    for name in ("entry_hash", "head_hash", "content_sha256"):
+        if name in answer.body:
+            answer.body[name] = answer.body[name].upper()

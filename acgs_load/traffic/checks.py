@@ -91,6 +91,11 @@ def _score_value(text: str) -> float | None:
     return score if 0.0 <= score <= 1.0 else None
 
 
+def same_hex(told: str, recomputed: str) -> bool:
+    """Whether two spellings of a hash name the same bytes; the contract leaves open which case a target writes."""
+    return told == recomputed or told.lower() == recomputed
+
+
 def shown(value: Any) -> str:
     """``value`` short and on one line, for a finding's text."""
     if type(value) is str:

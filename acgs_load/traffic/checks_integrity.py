@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from acgs_load.contract import Violation
 from acgs_load.traffic.chain import ChainKnowledge, entry_hash
-from acgs_load.traffic.checks import Finding, shown
+from acgs_load.traffic.checks import Finding, same_hex, shown
 from acgs_load.traffic.fields import Json
 from acgs_load.traffic.signatures import signature_problem
 
@@ -31,16 +31,16 @@ def check_appended(
     """
     findings = []
     sequence, previous = body["sequence"], body["previous_hash"]
-    if body["entry_hash"] != recomputed:
+    if not same_hex(body["entry_hash"], recomputed):
         text = f"entry_hash is {shown(body['entry_hash'])}, recomputed {recomputed} (sequence {sequence})"
         findings.append(_broken(text))
     if sequence <= length_before or sequence < 1:
         text = f"appended as sequence {sequence} to a chain that had {length_before} entries already"
         findings.append(_broken(text))
-    elif knowledge.hashes.get(sequence, body["entry_hash"]) != body["entry_hash"]:
+    elif knowledge.hashes.get(sequence, recomputed) != recomputed:
         findings.append(_broken(f"two acknowledged events have sequence {sequence}"))
     linked = genesis if sequence == 1 else knowledge.hashes.get(sequence - 1)
-    if linked is not None and previous != linked:
+    if linked is not None and not same_hex(previous, linked):
         text = f"previous_hash of sequence {sequence} is {shown(previous)}, the entry before has {linked}"
         findings.append(_broken(text))
     return findings
@@ -63,7 +63,7 @@ def check_event(event: OwnEvent, tenant_id: str, body: Json, _score: float | Non
     if recomputed != event.content_hash:
         text = f"event {shown(event.event_id)} now hashes to {recomputed}, acknowledged was {event.content_hash}"
         findings.append(Finding(Violation.LOST_WRITE, text))
-    if body["entry_hash"] != recomputed:
+    if not same_hex(body["entry_hash"], recomputed):
         text = f"entry_hash is {shown(body['entry_hash'])}, recomputed {recomputed} (sequence {entry['sequence']})"
         findings.append(_broken(text))
     if not body["is_valid"]:
@@ -110,12 +110,12 @@ def _order_problem(entries: list[Json], length: int) -> str | None:
 
 def _link_problem(body: Json, hashes: list[str], genesis: str) -> str | None:
     head = hashes[-1] if hashes else genesis
-    if body["head_hash"] != head:
+    if not same_hex(body["head_hash"], head):
         return f"head_hash is {shown(body['head_hash'])}, recomputed {head} (length {body['length']})"
     entries = body["entries"]
     before = [genesis if entries and entries[0]["sequence"] == 1 else None, *hashes]
     for entry, previous in zip(entries, before, strict=False):
-        if previous is not None and entry["previous_hash"] != previous:
+        if previous is not None and not same_hex(entry["previous_hash"], previous):
             return (
                 f"previous_hash of sequence {entry['sequence']} is {shown(entry['previous_hash'])}, "
                 f"the entry before hashes to {previous}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acgs_load.contract import Violation
-from acgs_load.traffic.checks import Finding, shown
+from acgs_load.traffic.checks import Finding, same_hex, shown
 from acgs_load.traffic.fields import Json
 from acgs_load.traffic.policies import Content, OwnPolicy, content_of
 from acgs_load.traffic.rules import decide
@@ -27,7 +27,7 @@ def check_updated(
 
 def _stored(body: Json, content: Content, version: int) -> list[Finding]:
     findings = []
-    if body["content_sha256"] != content.sha256:
+    if not same_hex(body["content_sha256"], content.sha256):
         text = f"content_sha256 is {shown(body['content_sha256'])}, recomputed {content.sha256}"
         findings.append(Finding(Violation.LOST_WRITE, text))
     if body["version"] != version:
