@@ -5,6 +5,7 @@ from collections import Counter
 
 import orjson
 import pytest
+from fake_transport import Stage
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,3 +134,26 @@ def test_values_nested_beyond_the_quick_spelling_are_hashed_all_the_same():
         deepest = [deepest]
     assert sha256_or_reason(deepest).startswith("no canonical JSON")
     assert Counter(sha256_or_reason(value))["g"] == 0
+
+
+def test_a_foreign_canary_in_a_header_is_found():
+    """Anywhere means headers, too; the own one may stand there."""
+    stage = Stage(tenants=("tenant-001",))
+    own = stage.target.canary("tenant-001")
+    stage.plant("policy_list", lambda answer: answer.headers.update({"x-trace": f"a;{own}"}))
+    stage.plant("tenant_config_update", lambda answer: answer.headers.update({"x-trace": f"a;{FOREIGN};b"}))
+    visit = stage.visit()
+    for scenario in ("tenant", "policy", "policy", "policy"):
+        visit.run(scenario)
+    assert stage.recorder.violations() == {("tenant_config_update", "isolation_breach"): 1}
+
+
+def test_a_canary_is_one_for_all_users_of_a_tenant():
+    """A target that gives each user another one does not keep it constant per tenant."""
+    stage = Stage(tenants=("tenant-001",))
+    first, second = stage.visit(), stage.visit()
+    first.run("tenant")
+    other = f"canary-tenant-001-{HEX[::-1]}"
+    stage.plant("tenant_data_access", lambda answer: answer.body.update(canary=other, records=[]))
+    second.run("tenant")
+    assert stage.recorder.violations() == {("tenant_data_access", "lost_write"): 1}

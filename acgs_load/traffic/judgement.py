@@ -71,7 +71,7 @@ def judge(ask: Ask, reply: Reply) -> Judgement:
     body: Json | None = document if type(document) is dict else None
     outcome, found, reason = _bodiless(ask, reply.status) if body is None else _verdict(ask, reply, body, score)
     expected = outcome is Outcome.OK
-    findings = _leaks(ask, reply.body, document)
+    findings = _leaks(ask, reply, document)
     if findings:
         outcome = Outcome.FAILED_CHECK
     findings += found
@@ -148,8 +148,11 @@ def _error_code(body: Json) -> str:
     return f", error {code}" if plain else ""
 
 
-def _leaks(ask: Ask, raw: bytes, document: Any) -> list[Finding]:
+def _leaks(ask: Ask, reply: Reply, document: Any) -> list[Finding]:
     findings = ask.look(document) if ask.look else []
+    raw = reply.body
+    if "canary-" in "\n".join(reply.headers.values()):
+        findings += _leaked_by_headers(ask, reply)
     if b"canary-" not in raw and b"\\u" not in raw:
         return findings  # an ASCII word hides from this search in nothing but \u escapes
     own = [ask.own_canary] if ask.own_canary else []
@@ -161,3 +164,11 @@ def _leaks(ask: Ask, raw: bytes, document: Any) -> list[Finding]:
     if foreign:
         findings.append(Finding(Violation.ISOLATION_BREACH, f"the body holds {foreign}, which is not the user's own"))
     return findings
+
+
+def _leaked_by_headers(ask: Ask, reply: Reply) -> list[Finding]:
+    text = "\n".join(reply.headers.values()).encode()
+    foreign = foreign_canary(text, None, ask.tenant_id, [ask.own_canary] if ask.own_canary else [])
+    if foreign is None:
+        return []
+    return [Finding(Violation.ISOLATION_BREACH, f"a header holds {foreign}, which is not the user's own")]

@@ -45,6 +45,8 @@ class SharedWorld:
         self.one_tenant = len(tenants_of(plan)) == 1
         """All users of the run share one tenant, so an extra user must log in for attempts to aim at."""
         self._plan, self._worker_index, self._workers = plan, worker_index, workers
+        self.canaries: dict[str, str] = {}
+        """The last canary that any user here saw on the data of its own tenant, by tenant."""
         self._visits = 0
         self._chains: dict[str, ChainKnowledge] = {}
         self._reached: list[str] = []

@@ -20,18 +20,20 @@ _MODES = ("strict", "advisory", "off", "überprüft")
 def run(client: Client, world: SharedWorld) -> None:
     """Read the own data, try to read another tenant's, change a setting."""
     turn = client.turn("tenant")
-    _read_own_data(client)
+    _read_own_data(client, world)
     _attempt_foreign_data(client, world, turn)
     _change_setting(client, turn)
 
 
-def _read_own_data(client: Client) -> None:
-    memory = client.memory
+def _read_own_data(client: Client, world: SharedWorld) -> None:
+    """The canary must be the one seen last, by this user or else by another one of the tenant."""
+    memory, tenant_id = client.memory, client.tenant_id
     client.await_arrival()
-    answer = client.send("tenant_data_access", partial(check_own_data, client.tenant_id, memory.canary))
+    last = memory.canary or world.canaries.get(tenant_id)
+    answer = client.send("tenant_data_access", partial(check_own_data, tenant_id, last))
     memory.own_access_ok = answer.outcome is Outcome.OK
-    if answer.body is not None and canary_tenant(answer.body["canary"]) == client.tenant_id:
-        memory.canary = answer.body["canary"]
+    if answer.body is not None and canary_tenant(answer.body["canary"]) == tenant_id:
+        memory.canary = world.canaries[tenant_id] = answer.body["canary"]
 
 
 def _attempt_foreign_data(client: Client, world: SharedWorld, turn: int) -> None:
