@@ -1,0 +1,91 @@
+"""The arithmetic behind the benchmarks' figures."""
+
+import pytest
+
+from acgs_load.errors import GeneratorError
+from benchmarks.exactness import Served, buckets_off, error, open_by_log_s, open_by_schedule_s, percentiles_ms
+from benchmarks.generators import Generator, Told
+from benchmarks.known_latencies import QUIET, Stalls, answer_s, service_times_s
+from benchmarks.rounds import Measured, alternating, ratio
+from benchmarks.table import Bar
+
+STALLS = Stalls(100.0, first_s=4.0, period_s=10.0, length_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("arrived_s", "service_s", "answered_s"),
+    [(101.0, 0.5, 101.5), (103.8, 0.5, 105.0), (104.2, 0.5, 105.5), (105.0, 0.5, 105.5), (114.999, 0.1, 115.1)],
+)
+def test_a_standing_target_neither_begins_nor_answers(arrived_s, service_s, answered_s):
+    """What falls into a stall waits for its end."""
+    assert answer_s(arrived_s, service_s, STALLS) == pytest.approx(answered_s)
+    assert answer_s(arrived_s, service_s, QUIET) == arrived_s + service_s
+
+
+@pytest.mark.parametrize(
+    ("told_ms", "off"), [(500.0, 0.0), (500.5, 0.0), (501.0, 0.0), (505.01, 0.008), (495.0, -0.01)]
+)
+def test_an_error_counts_from_the_neighbours_of_the_percentile(told_ms, off):
+    """The median of 1 … 1,000 ms is anything from 500 to 501."""
+    ordered_s = [number / 1e3 for number in range(1, 1001)]
+    assert error(told_ms, ordered_s, 0.5) == pytest.approx(off, abs=1e-4)
+    assert percentiles_ms(ordered_s) == pytest.approx([500, 900, 990, 999])
+
+
+def test_buckets_are_those_of_the_histogram():
+    """Two values of one bucket are none apart."""
+    assert [buckets_off(told, 40.0) for told in (40.01, 40.3, 41.0)] == [0, 1, 4]
+
+
+def test_latency_in_open_load_counts_from_the_schedule():
+    """Due times that are not the schedule's are refused."""
+    log = [Served(10.02, 10.05, "due=10.01"), Served(10.03, 10.04, "due=10.02")]
+    assert open_by_log_s(log, started_s=10.0, rate=100.0) == pytest.approx([0.02, 0.04])
+    with pytest.raises(GeneratorError, match="1 of 2 due times"):
+        open_by_log_s([log[0], Served(10.03, 10.04, "due=10.025")], started_s=10.0, rate=100.0)
+
+
+def test_what_was_never_sent_counts_too():
+    """The exact percentiles of a schedule do not depend on what a generator made of it."""
+    quiet_s = open_by_schedule_s([Served(50.0, 50.1, "")], 2.0, 10.0, QUIET)
+    assert quiet_s == pytest.approx(sorted(service_times_s()[:20]))
+
+
+def measured(per_cpu_s):
+    """A second of CPU."""
+    return Measured(per_cpu_s, 1.0, 1.0, 0)
+
+
+def test_a_ratio_is_formed_within_rounds():
+    """Rounds in which only one took part say nothing; those who never met have no ratio."""
+    results = {
+        "a": {0: measured(30), 1: measured(80), 2: measured(10)},
+        "b": {0: measured(10), 2: measured(2)},
+        "c": {},
+    }
+    assert ratio(results, "a", "b") == 4.0
+    assert ratio(results, "a", "c") is None
+    assert ratio(results, "a", "absent") is None
+
+
+def test_rounds_alternate():
+    """Every second round runs backwards, and some take part in fewer."""
+    asked = []
+
+    def measure(generator):
+        asked.append(generator.name)
+        return measured(1)
+
+    everybody = [Generator(name, lambda *_: [], lambda *_: Told(0, 0), every) for name, every in (("a", 1), ("b", 2))]
+    alternating(everybody, 3, measure)
+    assert asked == ["a", "b", "a", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "side", "reached"),
+    [(6.0, "at least", True), (5.9, "at least", False), (6.1, "at most", False), (6.0, "at most", True)],
+)
+def test_a_bar_is_reached_on_its_side(figure, side, reached):
+    """And by no figure neither reached nor missed."""
+    assert Bar("x", figure, 6.0, side).reached is reached
+    assert Bar("x", None, 6.0, side).reached is None
