@@ -25,8 +25,8 @@ class Assurance(NamedTuple):
     value: float | None
     samples: int
     """Answers that it was checked on."""
-    wrong: int
-    """Violations found."""
+    violations: int
+    """Of its kinds, as many as were found."""
     state: str
     """``pass``, ``fail`` or ``not_measured``: of its threshold on the whole run; else whether anything was wrong."""
 
@@ -36,7 +36,7 @@ PROMISES = (
         "compliance_score",
         "Compliance",
         "mean of the score that each answer carries; an answer with any violation counts 0",
-        (Violation.SCORE_LOW, Violation.NOT_COMPLIANT),
+        tuple(Violation),
     ),
     Promise(
         "hash_consistency",
@@ -94,13 +94,13 @@ def assurances(report: Report) -> list[Assurance]:
 
 def _assured(report: Report, promise: Promise) -> Assurance:
     measure = report.measures[promise.measure]
-    wrong = sum(row.count for row in report.violations if row.kind in promise.kinds)
+    found = sum(row.count for row in report.violations if row.kind in promise.kinds)
     states = [
         row.state
         for row in report.verdict.findings
         if row.measure == promise.measure and not row.labels and row.during is None
     ]
     state = (
-        "not_measured" if measure.value is None else "fail" if "fail" in states or (wrong and not states) else "pass"
+        "not_measured" if measure.value is None else "fail" if "fail" in states or (found and not states) else "pass"
     )
-    return Assurance(promise, measure.value, measure.samples, wrong, state)
+    return Assurance(promise, measure.value, measure.samples, found, state)

@@ -149,7 +149,7 @@ def _heat(closeup: CloseUp, end_s: float) -> Plot | None:
     if heat is None:
         return None
     axis = logarithmic(heat.low_ms, heat.low_ms * heat.factor**heat.rows, whole=False)
-    time = time_axis(end_s)
+    time = time_axis(end_s, count=4)
     transform = _cells_transform(closeup, heat, time)
     shades = tuple(Path(f"heat h{level}", path, transform) for level, path in sorted(_shades(heat).items()))
     rows = zip(closeup.times_s, closeup.latency_p95_ms, strict=True)

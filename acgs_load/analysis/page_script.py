@@ -17,12 +17,13 @@ from acgs_load.analysis.report import Report
 TEMPLATES = Path(__file__).parent / "templates"
 LIBRARY = "vendor/uPlot.iife.min.js"
 LIBRARY_STYLE = "vendor/uPlot.min.css"
+TROUBLES = ("errors", "violation-kinds")
 OURS = ("charts.js", "page.js")
 
 
 def script_of(report: Report) -> Markup:
     """The end of the page. Data can not end its element: ``<`` is spelled as an escape of JSON."""
-    drawn = [panel for panel in report.panels if not panel.empty]
+    drawn = drawn_panels(report)
     parts = ['<script>document.documentElement.classList.add("js")</script>']
     if drawn:
         text = json.dumps(tidy(_data(drawn)), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -34,6 +35,15 @@ def script_of(report: Report) -> Markup:
     ours = OURS if drawn else OURS[1:]
     parts += [f"<script>{_text(name)}</script>" for name in ours]
     return Markup("\n".join(parts))
+
+
+def drawn_panels(report: Report) -> list[Panel]:
+    """The charts worth their room: not those of troubles that never happened."""
+    return [panel for panel in report.panels if not panel.empty and (panel.name not in TROUBLES or _happened(panel))]
+
+
+def _happened(panel: Panel) -> bool:
+    return any(value for line in panel.lines for value in line.values)
 
 
 _ESCAPED = "\\u003c"

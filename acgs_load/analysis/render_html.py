@@ -14,7 +14,7 @@ from acgs_load.analysis.closeup_drawing import closeup_drawing, spark_of
 from acgs_load.analysis.command import again_of, command_of
 from acgs_load.analysis.drawing import drawing_of
 from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.page_script import TEMPLATES, script_of
+from acgs_load.analysis.page_script import TEMPLATES, drawn_panels, script_of
 from acgs_load.analysis.palette import INKS
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
@@ -49,7 +49,7 @@ def to_html(report: Report) -> str:
 
 
 def _shown(report: Report) -> dict[str, Any]:
-    drawn = [panel for panel in report.panels if not panel.empty]
+    drawn = drawn_panels(report)
     end_s = max((panel.end_s for panel in drawn), default=report.facts.duration_s or 1.0)
     promises, advice = assurances(report), advice_of(report)
     return {
@@ -66,11 +66,13 @@ def _shown(report: Report) -> dict[str, Any]:
         "assurances": promises,
         "drawings": [drawing_of(panel) for panel in drawn],
         "undrawn": [panel.title for panel in report.panels if panel.empty],
+        "unseen": [panel.title.lower() for panel in report.panels if not panel.empty and panel not in drawn],
         "bucket_s": drawn[0].width_s if drawn else None,
         "closeups": [closeup_drawing(closeup, end_s) for closeup in report.closeups],
         "sparks": {closeup.anchor: spark_of(closeup) for closeup in report.closeups},
         "inks": INKS,
         "origins": dict(report.plan.get("origins") or {}),
+        "suite": f" {version}" if (version := (report.run.get("versions") or {}).get("suite")) else "",
         "command": command_of(report.plan),
         "again": again_of(report.plan),
         "sections": _sections(report, promised=bool(promises)),
@@ -83,7 +85,7 @@ def _sections(report: Report, promised: bool) -> list[tuple[str, str]]:
         ("thresholds", "Thresholds", True),
         ("violations", "Violations", bool(report.violations)),
         ("errors-found", "Errors", bool(report.errors)),
-        ("charts", "Over time", any(not panel.empty for panel in report.panels)),
+        ("charts", "Over time", bool(drawn_panels(report))),
         ("operations", "Operations", bool(report.operations)),
         ("closeups", "A closer look", bool(report.closeups)),
         ("promises", "Compliance", promised),
