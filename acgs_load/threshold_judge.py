@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from acgs_load.measures import MEASURES, Measure, measure
+from acgs_load.measures import JUDGED_OPERATIONS, MEASURES, Measure, measure
 from acgs_load.threshold_terms import Threshold
 from acgs_load.timeline import Timeline
 
@@ -136,7 +136,8 @@ def _limit(threshold: Threshold, baseline: Baseline | None) -> tuple[float | Non
 def _judge_windows(threshold: Threshold, timeline: Timeline, limit: float) -> Finding:
     assert threshold.over_s is not None, "only thresholds with windows come here"
     row = Row(threshold, limit)
-    for second, part in timeline.series(threshold.over_s, threshold.labels, scope(threshold, timeline)):
+    apart, phases = threshold.measure in JUDGED_OPERATIONS, scope(threshold, timeline)
+    for second, part in timeline.series(threshold.over_s, threshold.labels, phases, apart=apart):
         found = measure(threshold.measure, part)
         row.add(max(0.0, second - timeline.started_epoch_s), found.value, found.samples)
     if row.value is None:

@@ -188,9 +188,12 @@ class Timeline:
         return cells
 
     def series(
-        self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None
+        self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None, *, apart: bool = True
     ) -> list[tuple[int, Slice]]:
-        """The slices of ``windows``: (epoch second of the beginning, slice), silent ones included."""
+        """The slices of ``windows``: (epoch second of the beginning, slice), silent ones included.
+
+        Where not ``apart``, operations but ``auth_*`` may come merged into one.
+        """
         spans = self.windows(width_s, phases)
         return [(begin, self.slice(labels, phases, begin, end)) for begin, end in spans]
 

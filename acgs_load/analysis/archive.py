@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from acgs_load.timeline import PEAK_WINDOW_S, Kinds, Phase, Timeline, matches
 
 Rows = npt.NDArray[Any]
 ROWS_AT_ONCE = 500
+EVERY_OTHER = "(every other)"
+"""Stands for the operations but ``auth_*`` where nobody asks which."""
 GROUPS_AT_ONCE = 2_000
 """Each takes a row of histogram buckets while sums are made: 2,000 of them some 40 MB."""
 
@@ -30,6 +33,10 @@ class Archive(Timeline):
         self._ledger = Ledger(columns)
         self._order: Rows = np.argsort(columns.seconds, kind="stable")
         self._sorted: Rows = columns.seconds[self._order]
+        self._seconds = [int(second) for second in np.unique(self._sorted)]
+        by_cell = np.argsort(columns.cells, kind="stable")
+        edges = np.searchsorted(columns.cells[by_cell], np.arange(len(columns.keys) + 1))
+        self._rows_of = [by_cell[first:last] for first, last in pairwise(edges.tolist())]
         self._all: Sums | None = None
         self._answered = self._answered_by_row()
 
@@ -75,12 +82,17 @@ class Archive(Timeline):
         return names, np.array([-1 if word is None else places[word] for word in named], dtype=np.int64)
 
     def series(
-        self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None
+        self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None, *, apart: bool = True
     ) -> list[tuple[int, Slice]]:
         """As the timeline's, in one pass; of these slices nobody asks for peak or silence."""
         spans = self.windows(width_s, phases)
         wanted = dict(labels or {})
-        names, codes = self._codes(lambda key: key.operation if matches(key, wanted, phases) else None)
+
+        def name(key: WindowKey) -> str | None:
+            named = key.operation if apart or key.operation in AUTH_OPERATIONS else EVERY_OTHER
+            return named if matches(key, wanted, phases) else None
+
+        names, codes = self._codes(name)
         result: list[tuple[int, Slice]] = []
         step = max(1, GROUPS_AT_ONCE // max(1, len(names)))
         for first in range(0, len(spans), step):
@@ -106,7 +118,7 @@ class Archive(Timeline):
     @property
     def seconds(self) -> list[int]:
         """Epoch seconds that hold windows, ascending."""
-        return [int(second) for second in np.unique(self._sorted)]
+        return self._seconds
 
     def parts(self) -> list[WindowKey]:
         """The distinct keys, their second 0."""
@@ -137,10 +149,14 @@ class Archive(Timeline):
     ) -> Slice:
         keys = self._columns.keys
         chosen = np.array([matches(key, wanted, phases) for key in keys], dtype=np.bool_)
-        rows = self._rows(from_second, to_second)
-        rows = rows[chosen[self._columns.cells[rows]]] if len(keys) else rows
+        if from_second is None and to_second is None:
+            rows = np.concatenate([np.zeros(0, dtype=np.int64), *compress(self._rows_of, chosen)])
+            present = np.flatnonzero(chosen).tolist()
+        else:
+            rows = self._rows(from_second, to_second)
+            rows = rows[chosen[self._columns.cells[rows]]] if len(keys) else rows
+            present = np.flatnonzero(np.bincount(self._columns.cells[rows])).tolist()
         seconds = self._length_s(phases, from_second, to_second)
-        present = np.unique(self._columns.cells[rows]).tolist()
         by_operation: dict[str, list[int]] = {}
         for cell in present:
             by_operation.setdefault(keys[cell].operation, []).append(cell)

@@ -134,15 +134,20 @@ def heat_of(histograms: Sequence[Histogram]) -> Heat | None:
     decades = max(0.5, math.log10(high_ms / low_ms) + 1e-9)
     rows = min(ROWS_MAX, math.ceil(decades * ROWS_A_DECADE))
     factor = 10 ** (decades / rows)
-    return Heat(low_ms, factor, rows, tuple(_column(histogram, low_ms, factor, rows) for histogram in histograms))
+    known = {index for histogram in timed for index in histogram.counts}
+    row_of = {index: _row(bucket_middle_us(index) / 1e3, low_ms, factor, rows) for index in known}
+    return Heat(low_ms, factor, rows, tuple(_column(histogram, row_of) for histogram in histograms))
 
 
-def _column(histogram: Histogram, low_ms: float, factor: float, rows: int) -> dict[int, int]:
+def _row(value_ms: float, low_ms: float, factor: float, rows: int) -> int:
+    row = math.floor(math.log(value_ms / low_ms, factor)) if value_ms > low_ms else 0
+    return min(row, rows - 1)
+
+
+def _column(histogram: Histogram, row_of: Mapping[int, int]) -> dict[int, int]:
     column: dict[int, int] = {}
     for index, count in histogram.counts.items():
-        value_ms = bucket_middle_us(index) / 1e3
-        row = math.floor(math.log(value_ms / low_ms, factor)) if value_ms > low_ms else 0
-        row = min(row, rows - 1)
+        row = row_of[index]
         column[row] = column.get(row, 0) + count
     return column
 

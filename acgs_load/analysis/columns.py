@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -147,25 +148,29 @@ class ColumnsBuilder:
     batches: list[dict[str, Any]] = field(default_factory=list)
     open_load: bool = False
 
-    def add(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Raises UnusualRowError, and adds nothing, where a row is not plainly what a run writes."""
+    def add(self, rows: Sequence[dict[str, Any]], text: bytes | None = None) -> None:
+        """Add rows; their ``text``, where given, tells quickly which names none of them has.
+
+        Raises UnusualRowError, and adds nothing, where a row is not plainly what a run writes.
+        """
         try:
-            self.batches.append(self._batch(rows))
+            self.batches.append(self._batch(rows, text))
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
             raise UnusualRowError from error
 
-    def _batch(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _batch(self, rows: Sequence[dict[str, Any]], text: bytes | None) -> dict[str, Any]:
         codes = [self._code((row["region"], row["scenario"], row["operation"], row["phase"])) for row in rows]
         batch: dict[str, Any] = {
             "cells": np.array(codes, dtype=np.int32),
             "seconds": _whole([row["second"] for row in rows]),
             "outcomes": Counts.of([row["outcomes"] for row in rows], self.kinds),
-            "violations": Counts.of([row.get("violations", _NOTHING) for row in rows], self.kinds),
+            "violations": Counts.of(_each(rows, "violations", text), self.kinds),
             "service": Spreads.of([row.get("service") for row in rows]),
         }
         for name in SUMS + TIMES:
-            batch[name] = _numbers([row.get(name, 0) for row in rows])
-        late = any("response" in row for row in rows)
+            absent = text is not None and name.encode() not in text
+            batch[name] = np.zeros(len(rows), np.int8) if absent else _numbers(rows, name)
+        late = (text is None or b"response" in text) and any("response" in row for row in rows)
         wires = [row.get("response", row.get("service")) for row in rows] if late else None
         batch["response"] = Spreads.of(wires) if wires else batch["service"]
         self.open_load |= late
@@ -194,7 +199,7 @@ class ColumnsBuilder:
         )
 
     def _joined(self, name: str, kind: Any) -> npt.NDArray[Any]:
-        return np.concatenate([np.zeros(0, dtype=kind), *(batch.pop(name) for batch in self.batches)])
+        return np.concatenate([batch.pop(name) for batch in self.batches] or [np.zeros(0, dtype=kind)])
 
     def _gathered(self, name: str, empty: Table) -> Table:
         parts = [batch.pop(name) for batch in self.batches] or [empty]
@@ -202,8 +207,18 @@ class ColumnsBuilder:
         return replace(empty, **joined)
 
 
-def _numbers(values: list[float]) -> Numbers:
-    numbers = np.array(values)
+def _each(rows: Sequence[dict[str, Any]], name: str, text: bytes | None) -> Sequence[Mapping[str, int]]:
+    if text is not None and name.encode() not in text:
+        return [_NOTHING] * len(rows)
+    return [row.get(name, _NOTHING) for row in rows]
+
+
+def _numbers(rows: Sequence[dict[str, Any]], name: str) -> Numbers:
+    try:
+        numbers = np.array(list(map(itemgetter(name), rows)))
+    except KeyError:
+        numbers = np.array([row.get(name, 0) for row in rows])
     if numbers.dtype.kind not in "if":
         raise UnusualRowError
-    return _sound(numbers)
+    _sound(numbers)
+    return numbers.astype(np.int32) if numbers.dtype.kind == "i" and numbers.max() <= _SMALL_MAX else numbers

@@ -51,7 +51,7 @@ def drifts(run: Run) -> list[Drift]:
         return []
     hold_s = sum(phase.to_s - phase.from_s for phase in run.record.phases if phase.hold)
     width_s = max(WIDTH_MIN_S, math.ceil(hold_s / WINDOWS_MAX))
-    parts = run.timeline.series(width_s, None, run.timeline.hold_names)
+    parts = run.timeline.series(width_s, None, run.timeline.hold_names, apart=False)
     series = {
         ("latency_p95_ms", "ms"): [(float(at), measure("latency_p95_ms", part).value) for at, part in parts],
         ("error_ratio", "ratio"): [(float(at), measure("error_ratio", part).value) for at, part in parts],

@@ -74,7 +74,7 @@ def _add(
         rows = orjson.loads(b"[" + text + b"]")
         if len(rows) != len(whole) or not all(type(row) is dict for row in rows):
             raise UnusualRowError
-        builder.add(rows)
+        builder.add(rows, text)
     except (orjson.JSONDecodeError, UnusualRowError):
         windows = [parsed_line(path, at, line, parse) for at, line in enumerate(lines, place + 1) if line.strip()]
         builder.add([{**key._asdict(), **window.to_wire()} for key, window in windows])
