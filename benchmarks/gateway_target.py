@@ -73,7 +73,7 @@ class Rounds:
                     if process.poll() is None:
                         process.kill()
                         process.wait()
-            self._compare(generator, folder, sum((self._target.counts() - before).values()))
+            self._compare(generator, folder, process.returncode, sum((self._target.counts() - before).values()))
         return measured
 
     def _window(self, generator: Generator, process: subprocess.Popen[bytes], before: Counter[str]) -> Measured:
@@ -99,7 +99,7 @@ class Rounds:
                 raise GeneratorError(f"{generator.name} did not log its users in; exit code {process.poll()}")
             time.sleep(0.1)
 
-    def _compare(self, generator: Generator, folder: Path, counted: int) -> None:
+    def _compare(self, generator: Generator, folder: Path, code: int, counted: int) -> None:
         printed = (folder / "out").read_text(encoding="utf-8")
         try:
             told: Told = generator.told(printed, folder)
@@ -108,6 +108,8 @@ class Rounds:
             raise GeneratorError(
                 f"{generator.name} gave no statistics ({error!r}): {last or printed[-300:]}"
             ) from error
+        if code:
+            raise GeneratorError(f"{generator.name} ended with exit code {code}")
         if told.failures:
             raise GeneratorError(f"{generator.name} counted {told.failures} failures of {told.requests} requests")
         if abs(counted - told.requests) > self._load.users:

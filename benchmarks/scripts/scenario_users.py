@@ -66,6 +66,8 @@ def main(argv: Sequence[str]) -> int:
     workplace.think_time_s = None
     AcgsUser.station = workplace
     environment = Environment(user_classes=[AcgsUser])
+    errors: list[str] = []
+    environment.events.user_error.add_listener(lambda exception, **_: errors.append(repr(exception)))  # type: ignore[no-untyped-call]
     runner = environment.create_local_runner()
     reports = Reports(workplace, environment)
     vitals = Vitals("worker-0", "local", Clock(), lambda: (workplace.world.users, 0, 0))
@@ -80,9 +82,9 @@ def main(argv: Sequence[str]) -> int:
     runner.quit()
     probe.stop()
     reports.make(everything=True)
-    print("\n".join(reports.examples), file=sys.stderr)
+    print("\n".join([*reports.examples, *errors]), file=sys.stderr)
     print(json.dumps(told(reports.total)))
-    return 0
+    return 1 if errors else 0
 
 
 def _parser() -> argparse.ArgumentParser:
