@@ -5,7 +5,7 @@ from __future__ import annotations
 from acgs_load.contract import Violation
 from acgs_load.traffic.checks import Finding, same_hex, shown
 from acgs_load.traffic.fields import Json
-from acgs_load.traffic.policies import Content, OwnPolicy, content_of
+from acgs_load.traffic.policies import Content, OwnPolicy, content_sha256
 from acgs_load.traffic.rules import decide
 
 
@@ -40,7 +40,7 @@ def check_read(policy: OwnPolicy, body: Json, _score: float | None = None) -> li
     if body["policy_id"] != policy.policy_id:
         text = f"asked for policy {shown(policy.policy_id)}, got {shown(body['policy_id'])}"
         return [Finding(Violation.LOST_WRITE, text)]
-    version, sha256 = body["version"], content_of(body["policy"]).sha256
+    version, sha256 = body["version"], content_sha256(body["policy"])
     if policy.allows(version, sha256):
         return []
     findings = [Finding(Violation.STALE_READ, _stale_text(version, sha256, policy))]

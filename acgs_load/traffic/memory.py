@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import orjson
+
 from acgs_load.traffic.checks_integrity import OwnEvent
 from acgs_load.traffic.fields import Json
 from acgs_load.traffic.policies import OwnPolicy
@@ -15,9 +17,16 @@ EVENTS_MAX = 24
 class SignedEntry(NamedTuple):
     """A user's own acknowledged entry, complete, with its signature."""
 
-    entry: Json
+    packed: bytes
+    """The entry as JSON."""
     signature: str
     key_id: str
+
+    @property
+    def entry(self) -> Json:
+        """The entry, for whoever changes it too."""
+        entry: Json = orjson.loads(self.packed)
+        return entry
 
 
 class Memory:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import orjson
+
 from acgs_load.traffic.canonical import sha256_or_reason
 from acgs_load.traffic.fields import Json
 
@@ -13,14 +15,30 @@ CONTENT_FIELDS = ("rule", "constraints", "conditions", "metadata")
 class Content(NamedTuple):
     """A policy's four fields and the hash that the target must give them."""
 
-    fields: Json
+    packed: bytes
+    """The fields as JSON: as objects they would be most of what a user remembers."""
     sha256: str
+
+    @property
+    def fields(self) -> Json:
+        """The fields, for whoever changes them too."""
+        fields: Json = orjson.loads(self.packed)
+        return fields
+
+    def sent_with(self, more: Json) -> bytes:
+        """A request body: the four fields and ``more``."""
+        return self.packed[:-1] + b"," + orjson.dumps(more)[1:]
 
 
 def content_of(fields: Json) -> Content:
-    """The content in ``fields``, whatever else the object carries."""
+    """The content that this user sends."""
     content = {name: fields[name] for name in CONTENT_FIELDS}
-    return Content(content, sha256_or_reason(content))
+    return Content(orjson.dumps(content), sha256_or_reason(content))
+
+
+def content_sha256(fields: Json) -> str:
+    """The hash of the content in an answer, whatever else the object carries."""
+    return sha256_or_reason({name: fields[name] for name in CONTENT_FIELDS})
 
 
 class OwnPolicy:

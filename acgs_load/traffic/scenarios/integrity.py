@@ -91,7 +91,7 @@ def _remember(client: Client, world: SharedWorld, entry: Json, answer: Answer, n
     sound = Violation.CHAIN_BROKEN not in answer.violations
     content_hash = body["entry_hash"].lower() if sound else entry_hash(entry)
     client.memory.keep_event(OwnEvent(body["event_id"], content_hash), number)
-    client.memory.signed = SignedEntry(entry, body["signature"], body["key_id"])
+    client.memory.signed = SignedEntry(json_bytes(entry), body["signature"], body["key_id"])
     if sound:  # one wild sequence must not make every later answer look wrong
         world.chain(client.tenant_id).learn(body["sequence"], content_hash)
 
@@ -154,5 +154,6 @@ def _tampered(signed: SignedEntry, number: int) -> SignedEntry:
     """The same with one field or one bit of the signature changed."""
     if number % 2:
         return signed._replace(signature=with_one_bit_flipped(signed.signature, number >> 1))
-    details = {**signed.entry["details"], "amount": signed.entry["details"]["amount"] ^ 1}
-    return signed._replace(entry={**signed.entry, "details": details})
+    entry = signed.entry
+    details = {**entry["details"], "amount": entry["details"]["amount"] ^ 1}
+    return signed._replace(packed=json_bytes({**entry, "details": details}))

@@ -9,7 +9,7 @@ from acgs_load.contract import ANSWERED_OUTCOMES, Violation
 from acgs_load.traffic.checks_policy import check_created, check_decision, check_list, check_read, check_updated
 from acgs_load.traffic.client import Client, json_bytes
 from acgs_load.traffic.content import decision_on, policy_content
-from acgs_load.traffic.policies import OwnPolicy, content_of
+from acgs_load.traffic.policies import OwnPolicy, content_of, content_sha256
 
 if TYPE_CHECKING:
     from acgs_load.traffic.world import SharedWorld
@@ -36,7 +36,7 @@ def run(client: Client, _world: SharedWorld) -> None:
 def _create(client: Client, turn: int) -> None:
     content = content_of(policy_content(client.draws.number("policy", turn), client.identity.username))
     client.await_arrival()
-    body = json_bytes({**content.fields, "constitutional_hash": client.terms.constitutional_hash})
+    body = content.sent_with({"constitutional_hash": client.terms.constitutional_hash})
     answer = client.send("policy_create", partial(check_created, content), body)
     if answer.body is not None:
         client.memory.policy = OwnPolicy(answer.body["policy_id"], answer.body["version"], content)
@@ -66,7 +66,7 @@ def _read(client: Client, policy: OwnPolicy | None) -> OwnPolicy | None:
         return client.memory.policy
     if answer.body is None or not _UNTRUE.isdisjoint(answer.violations) or answer.body["version"] == policy.version:
         return policy
-    if not policy.settle(answer.body["version"], content_of(answer.body["policy"]).sha256):
+    if not policy.settle(answer.body["version"], content_sha256(answer.body["policy"])):
         client.memory.forget_policy(policy)  # after a 409 that nothing of ours explains: somebody else's content
         return client.memory.policy
     return policy
@@ -79,7 +79,7 @@ def _update(client: Client, policy: OwnPolicy | None, turn: int) -> None:
     content = content_of(policy_content(client.draws.number("update", turn), client.identity.username))
     client.await_arrival()
     version = policy.version
-    body = json_bytes({**content.fields, "version": version, "constitutional_hash": client.terms.constitutional_hash})
+    body = content.sent_with({"version": version, "constitutional_hash": client.terms.constitutional_hash})
     answer = client.send(
         "policy_update",
         partial(check_updated, policy.policy_id, content, version),
