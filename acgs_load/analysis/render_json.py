@@ -9,11 +9,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from acgs_load.analysis.advice import advice_of
 from acgs_load.analysis.breaking import BreakingPoint, Step
 from acgs_load.analysis.compare import CONFIDENCE, Change
 from acgs_load.analysis.groups import Group, Latency, Share
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.machines import Load
+from acgs_load.analysis.panels import Panel
 from acgs_load.analysis.report import SCHEMA_VERSION, Facts, Report
 from acgs_load.analysis.troubles import Trouble
 
@@ -34,6 +36,7 @@ def to_object(report: Report) -> dict[str, Any]:
         "reasons": list(verdict.reasons),
         "warnings": list(report.warnings),
         "notes": list(report.notes),
+        "next": [{"title": row.title, "text": row.text} for row in advice_of(report)],
         "test": _facts(report.facts),
         "thresholds": [_threshold(row) for row in verdict.findings],
         "measures": {name: measure._asdict() for name, measure in report.measures.items()},
@@ -49,6 +52,7 @@ def to_object(report: Report) -> dict[str, Any]:
         "comparison": _comparison(report),
         "recovery": asdict(report.recovery) if report.recovery else None,
         "drift": [asdict(row) for row in report.drift] if report.drift else None,
+        "series": [_series(panel) for panel in report.panels if not panel.empty],
         "run": dict(report.run),
         "plan": dict(report.plan) or None,
     }
@@ -197,6 +201,18 @@ def _change(change: Change) -> dict[str, Any]:
         "ratio": change.ratio,
         "word": str(change.word),
         "beyond": change.beyond,
+    }
+
+
+def _series(panel: Panel) -> dict[str, Any]:
+    return {
+        "name": panel.name,
+        "title": panel.title,
+        "unit": panel.unit,
+        "width_s": panel.width_s,
+        "times_s": panel.times_s,
+        "lines": {line.name: line.values for line in panel.lines},
+        "breaches": [{"from_s": of.from_s, "to_s": of.to_s, "text": of.text} for of in panel.breaches],
     }
 
 
