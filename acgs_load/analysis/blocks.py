@@ -8,6 +8,11 @@ corrected by A. Patton, Politis and White (ibid. 28, 2009): b = (2·G² ÷ (4/3�
 g = Σ λ(k/M)·R(k), G = Σ λ(k/M)·|k|·R(k), R the autocovariances, λ the flat-top window, and M twice the lag after which
 the autocorrelations are within 2·√(log10 n ÷ n). It minimises the error of the variance, and leaves the variance too
 small by G ÷ (g·b) in first order; that is made good here (``Blocks.inflation``), as too small means false alarms.
+
+In minutes of a noisy series the rule overlooks a memory that single stalls drown. No block is therefore shorter than
+2 · n^(1/3), the order that is best for a variance (P. Hall, J. L. Horowitz, B.-Y. Jing, "On blocking rules for the
+bootstrap with dependent data", Biometrika 82, 1995). For seconds without memory that costs little; measured on
+simulated pairs (``tests/model_series.py``), false alarms fall to a third and no tenth more of latency is missed.
 """
 
 from __future__ import annotations
@@ -23,6 +28,8 @@ Numbers = NDArray[np.float64]
 
 BLOCKS_MIN = 8
 """Fewer blocks than this and the spread between them is a guess; no block is longer than that leaves room for."""
+LEAST = 2.0
+"""Times n^(1/3): the shortest block."""
 INFLATION_MAX = 1.5
 """Of the variance; where more seems due the series is near a trend, and its autocovariances are no longer known."""
 
@@ -73,7 +80,7 @@ def blocks_for(series: Iterable[Numbers]) -> Blocks | None:
     if longest < 1:
         return None
     wanted = [_wanted(values) for values in known]
-    length = min(longest, max(1, math.ceil(max(length for length, _ in wanted))))
+    length = min(longest, math.ceil(max(LEAST * cells ** (1 / 3), *(length for length, _ in wanted))))
     short = max(bias for _, bias in wanted) / length
     return Blocks(cells, length, float(min(INFLATION_MAX, 1 / max(1 - short, 1 / INFLATION_MAX))))
 
