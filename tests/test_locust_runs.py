@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 
 import pytest
 import requests
@@ -14,6 +15,7 @@ from course_fixture import plan_of
 from locust_processes import Locust, free_port
 
 from acgs_load.contract import DEFAULT_MIX
+from acgs_load.samples import Window
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +83,24 @@ def test_everything_that_was_sent_is_in_windows_and_csv(runs, name):
     assert int(run.table("stats_history")[-1]["Total Request Count"]) == counted.total()
     assert len(run.folder.violations.read_text().splitlines()) == 5
     assert len(run.folder.generators.read_text().splitlines()) > 4
+
+
+@pytest.mark.parametrize("name", ["closed", "local", "open"])
+def test_locusts_percentiles_are_ours(runs, name):
+    """Every row and column of Locust's table, within half a per cent; also where it would have cut them to whole ms."""
+    run = runs[name]
+    run.wait()
+    ours = defaultdict(Window)
+    for line in run.windows():
+        for row in (line["operation"], "Aggregated"):
+            ours[row].merge(Window.from_wire(line))
+    rows = run.table("stats")
+    assert len(rows) > 10
+    for row in rows:
+        for quantile in (0.5, 0.75, 0.9, 0.95, 0.99, 0.999):
+            expected_ms = ours[row["Name"]].latency.percentile_us(quantile) / 1e3
+            assert float(row[f"{100 * quantile:g}%"]) == pytest.approx(expected_ms, rel=0.005), row["Name"]
+    assert any(float(row["50%"]) % 1 for row in rows)
 
 
 def test_shares_are_the_plans(runs):

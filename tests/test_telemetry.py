@@ -9,16 +9,18 @@ from types import SimpleNamespace
 import pytest
 import quiet_locust  # noqa: F401  # before anything that imports Locust
 from course_fixture import FakeClock, lines, plan_of, sample
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from locust.stats import PERCENTILES_TO_REPORT, RequestStats
 
 from acgs_load.contract import Outcome, Violation
 from acgs_load.health import HealthRow
 from acgs_load.histogram import Histogram
 from acgs_load.run_folder import RunFolder
-from acgs_load.samples import WindowKey
+from acgs_load.samples import Window, WindowKey
 from acgs_load.traffic.clock import Clock, Skew
 from acgs_load.traffic.csv_files import CompleteCsvFiles
-from acgs_load.traffic.locust_feed import LocustFeed, three_digits_ms
+from acgs_load.traffic.locust_feed import LocustFeed, digits_ms, nearest_rank_ms
 from acgs_load.traffic.phases import PhaseBook
 from acgs_load.traffic.recorder import EXAMPLES_MAX, WindowRecorder
 from acgs_load.traffic.telemetry import SETTLING_S, Telemetry, to_rows
@@ -76,7 +78,7 @@ def test_examples_are_few_of_each_kind_and_short():
 )
 def test_three_digits(value_us, expected_ms):
     """Locust would have made 2,000 of 2,049."""
-    assert three_digits_ms(value_us) == pytest.approx(expected_ms)
+    assert digits_ms(value_us) == pytest.approx(expected_ms)
 
 
 def _mixed_recorder():
@@ -113,6 +115,20 @@ def test_locust_counts_what_the_windows_count():
         ("policy_create", "timeout", 1),
         ("tenant_data_access", "isolation_breach", 1),
     ]
+
+
+@given(st.lists(st.integers(1, 5_000_000), min_size=1, max_size=200), st.sampled_from(PERCENTILES_TO_REPORT))
+@settings(max_examples=200)
+def test_locusts_percentiles_are_ours(latencies_us, quantile):
+    """The same rank of the same buckets, so no more than half a bucket lies between them: half a per cent at most."""
+    window, stats = Window(), RequestStats()
+    for latency_us in latencies_us:
+        window.add(sample(latency_s=latency_us / 1e6), 1.0)
+    LocustFeed(stats, {}).feed([(WindowKey(1, "eu", "policy", "policy_get", "hold"), window)], {})
+    times, ours_us = stats.total.response_times, Histogram.of(latencies_us).percentile_us(quantile)
+    found_ms = nearest_rank_ms(times, len(latencies_us), quantile)
+    assert found_ms == pytest.approx(ours_us / 1e3, rel=0.0046)
+    assert nearest_rank_ms({}, 0, quantile) == 0
 
 
 def test_locust_is_fed_the_latency_that_is_judged():

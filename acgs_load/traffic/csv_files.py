@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from locust.stats import CSVWriter, StatsCSVFileWriter
+from locust.stats import CSVWriter, StatsCSVFileWriter, StatsEntry
 
 IDLE = frozenset({"ready", "stopped"})
 
@@ -47,6 +47,14 @@ class CompleteCsvFiles(StatsCSVFileWriter):
         write(writer)
         file.truncate()
         file.flush()
+
+    def _percentile_fields(self, stats_entry: StatsEntry, use_current: bool = False) -> Any:
+        """Percentiles as they are; Locust cuts them down to whole milliseconds."""
+        if not stats_entry.num_requests:
+            return self.percentiles_na
+        current = use_current and stats_entry.use_response_times_cache
+        read = stats_entry.get_current_response_time_percentile if current else stats_entry.get_response_time_percentile
+        return [read(quantile) or 0 for quantile in self.percentiles_to_report]
 
     def _stats_history_data_rows(self, csv_writer: CSVWriter, now: float) -> None:
         """Rows of idle seconds before and after a run say nothing."""

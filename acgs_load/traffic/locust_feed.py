@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from math import floor, log10
+from math import ceil, floor, log10
 
 from locust.stats import RequestStats, StatsEntry, StatsError
 
@@ -17,11 +17,24 @@ from acgs_load.samples import Window
 from acgs_load.traffic.recorder import Batch
 
 
-def three_digits_ms(value_us: float) -> float:
-    """Milliseconds with three significant digits: 0.345, 12.3, 2050."""
+def digits_ms(value_us: float, digits: int = 3) -> float:
+    """Milliseconds with so many significant digits: 0.345, 12.3, 2050."""
     if value_us <= 0:
         return 0.0
-    return round(value_us / 1e3, 2 - floor(log10(value_us / 1e3)))
+    return round(value_us / 1e3, digits - 1 - floor(log10(value_us / 1e3)))
+
+
+def nearest_rank_ms(response_times: Mapping[float, int], requests: int, percent: float) -> float:
+    """A percentile as our histograms rank it, in place of Locust's ``calculate_response_time_percentile``; 0 for none.
+
+    Locust's own takes the next higher request wherever the rank is whole: of 100, the 51st for the median.
+    """
+    rank, seen = max(1, ceil(percent * requests - 1e-9)), 0
+    for value_ms in sorted(response_times):
+        seen += response_times[value_ms]
+        if seen >= rank:
+            return value_ms
+    return max(response_times, default=0)
 
 
 class LocustFeed:
@@ -55,11 +68,11 @@ class LocustFeed:
         addition.start_time = addition.last_request_timestamp = window.last_done_s or float(second)
         if latency.total:
             addition.total_response_time = latency.sum_us / 1e3  # type: ignore[assignment]
-            addition.min_response_time = three_digits_ms(latency.min_us)  # type: ignore[assignment]
-            addition.max_response_time = three_digits_ms(latency.max_us)  # type: ignore[assignment]
+            addition.min_response_time = digits_ms(latency.min_us)  # type: ignore[assignment]
+            addition.max_response_time = digits_ms(latency.max_us)  # type: ignore[assignment]
             for index, count in latency.counts.items():
-                middle_us = min(max(bucket_middle_us(index), latency.min_us), latency.max_us)
-                addition.response_times[three_digits_ms(middle_us)] += count  # type: ignore[index]
+                # one digit more, so that rounding adds nothing to what the bucket is wide
+                addition.response_times[digits_ms(bucket_middle_us(index), 4)] += count  # type: ignore[index]
         self._stats.entries[(operation, method)].extend(addition)
         self._stats.total.extend(addition)
 

@@ -26,6 +26,7 @@ from acgs_load.traffic import signals
 from acgs_load.traffic.csv_files import CompleteCsvFiles
 from acgs_load.traffic.descriptors import raise_descriptor_limit
 from acgs_load.traffic.equipment import Equipment
+from acgs_load.traffic.locust_feed import nearest_rank_ms
 from acgs_load.traffic.locust_runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
 from acgs_load.traffic.web_edits import serve_edits
 
@@ -52,6 +53,7 @@ def plug(equipment: Equipment) -> None:
     # a worker asks for it once an option at every step of a ramp, and each answer builds a whole parser: 90 ms a step
     defaults = functools.cache(locust.argument_parser.default_args_dict)
     setattr(locust.argument_parser, "default_args_dict", defaults)  # noqa: B010
+    setattr(locust.stats, "calculate_response_time_percentile", nearest_rank_ms)  # noqa: B010
     ConductedWorker.equipment = ConductedLocal.equipment = equipment
     logging.getLogger("locust.runners").addFilter(_worth_a_line)
     raise_descriptor_limit()
