@@ -1,12 +1,15 @@
 """Requests leave together at the end of a turn of the loop, and those that were given up do not leave."""
 
 import time
+from types import SimpleNamespace
 
 import gevent
+import pytest
 from gevent import monkey
 
 from acgs_load.traffic.connection import Connection
 from acgs_load.traffic.deadlines import DeadlineWheel
+from acgs_load.traffic.fast import FastTransport
 from acgs_load.traffic.faults import CLOSED_HERE, UNANSWERED, UNSENT
 from acgs_load.traffic.outbox import Outbox
 
@@ -103,3 +106,26 @@ def test_a_request_that_never_left_counts_as_unsent():
         assert (connection.fault, connection.unsent_bytes, connection.open) == (fault, 3, False)
         assert connection.sent_s == connection.done_s
         far.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_never_left_is_sent_once_and_not_called_resent(method):
+    """Requests at the target = samples + resent, also when the peer closes in the turn a request is put in."""
+    outbox = Held()
+    first, gone = pair(outbox)
+    second, far = pair(Outbox(gevent.get_hub().loop))
+    transport = FastTransport.__new__(FastTransport)
+    transport._connection, transport._timeout_s = first, 5.0
+    transport._render = lambda *_: b"REQUEST"
+    transport._opening = SimpleNamespace(connection=lambda _deadline_s: second)
+    first.done_s = time.perf_counter()
+    user = gevent.spawn(transport.exchange, method, "/", b"", None)
+    gevent.sleep(0.01)
+    gone.close()
+    gevent.sleep(0.01)
+    outbox.put_in[0].leave()
+    gevent.sleep(0.01)
+    assert far.recv(100) == b"REQUEST"
+    far.sendall(ANSWER)
+    reply = user.get(timeout=2)
+    assert (reply.status, reply.failure, reply.resent) == (200, None, False)

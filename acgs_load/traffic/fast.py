@@ -36,9 +36,10 @@ class FastTransport:
             return self._on_fresh(method, request, asked_s)
         idle_s = asked_s - connection.done_s
         connection.talk(request, method == "HEAD", asked_s + self._timeout_s)
-        sent_s = connection.sent_s
-        if _unanswered(connection) and (method == "GET" or idle_s > RESEND_IDLE_S):
-            return self._on_fresh(method, request, sent_s, len(request) - connection.unsent_bytes, resending=True)
+        sent_s, sent_bytes = connection.sent_s, len(request) - connection.unsent_bytes
+        if _unanswered(connection) and (not sent_bytes or method == "GET" or idle_s > RESEND_IDLE_S):
+            # what never left, because the peer closed just before, is sent for the first time now
+            return self._on_fresh(method, request, sent_s, sent_bytes, resending=sent_bytes > 0)
         return _reply(connection, sent_s, len(request))
 
     def close(self) -> None:
