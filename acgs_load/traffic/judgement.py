@@ -153,7 +153,7 @@ def _leaks(ask: Ask, reply: Reply, document: Any) -> list[Finding]:
     raw = reply.body
     if "canary-" in "\n".join(reply.headers.values()):
         findings += _leaked_by_headers(ask, reply)
-    if b"canary-" not in raw and b"\\u" not in raw:
+    if b"canary-" not in raw and (b"\\" not in raw or b"\\u" not in raw):  # one byte is found ten times as quickly
         return findings  # an ASCII word hides from this search in nothing but \u escapes
     own = [ask.own_canary] if ask.own_canary else []
     if ask.operation.name == OWN_DATA and type(document) is dict:
