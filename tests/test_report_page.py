@@ -1,0 +1,310 @@
+"""The HTML report in a real browser: its numbers are report.json's, it needs no network, and it can be heard."""
+
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from browser import CHROMIUM, dom_of, tree
+from run_fixture import RunFixture, default_thresholds, plan_of, thresholds
+
+from acgs_load.analysis.judge import analyse
+from acgs_load.analysis.wording import at_text, margin_text, value_text
+from acgs_load.contract import OPERATIONS, Outcome, Violation
+from acgs_load.plan import Node, Stage
+
+EVIL = "</script><script>document.title='owned'</script><!-- & \u2028 \" ' [x](http://evil.example)"
+GROUPS = {"operation": "operations", "scenario": "scenarios", "region": "regions", "phase": "phases"}
+LICENCE = "https://github.com/leeoniya/uPlot"
+"""In the comment that names the library and its licence; no page is asked for it."""
+SVG_NAME = "http://www.w3.org/"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium (CI does)"),
+]
+
+
+def full(path):
+    """Two regions, errors, violations and slow stretches, with texts that try to be scripts."""
+    plan = plan_of(
+        name="page",
+        nodes=(Node("local", 1, 100, "eu-west-1"), Node("local", 1, 100, "us-east-1")),
+        thresholds=default_thresholds() + thresholds("latency_p95_ms <= 40"),
+    )
+    fixture = RunFixture(path, plan).steady(regions=("eu-west-1", "us-east-1")).sampled()
+    for second in range(8, 14):
+        fixture.add(second, "policy_get", [80.0 + second] * 9)
+        fixture.add(second, "policy_get", [5.0], Outcome.HTTP_ERROR, status=503)
+    for violation in Violation:
+        fixture.add(10, "audit_verify", [10], Outcome.FAILED_CHECK, violations=(violation,))
+        fixture.example(violation, "audit_verify", 10, EVIL)
+    fixture.example("http_error", "policy_get", 9, "status 503, error overloaded")
+    fixture.preflight["warnings"] = [EVIL]
+    return fixture.write()
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """The page as a browser has it, and the report that machines read."""
+    folder = full(tmp_path_factory.mktemp("page") / "run")
+    analyse(folder)
+    dom = dom_of(folder.report("html"))
+    return tree(dom), json.loads(folder.report("json").read_text()), dom
+
+
+def number(element):
+    """The exact value that an element carries; None where nothing was measured."""
+    text = element.attributes["data-value"]
+    return float(text) if text else None
+
+
+def same(shown, told):
+    """Equal to the nine digits that report.json keeps."""
+    return shown == told if None in (shown, told) else shown == pytest.approx(told, rel=1e-8, abs=1e-12)
+
+
+def test_measures_are_the_json_s(seen):
+    """Each measure, wherever it stands: exactly, and as people read it."""
+    page, told, _ = seen
+    shown = page.all(data_measure=None)
+    assert {element.attributes["data-measure"] for element in shown} == set(told["measures"])
+    for element in shown:
+        measure = told["measures"][element.attributes["data-measure"]]
+        assert same(number(element), measure["value"])
+        assert element.text == value_text(measure["value"], measure["unit"])
+
+
+def test_thresholds_are_the_json_s(seen):
+    """Value, limit, margin, samples and state of every threshold."""
+    page, told, _ = seen
+    rows = {row.attributes["data-threshold"]: row for row in page.all("tr", data_threshold=None)}
+    assert set(rows) == {row["expression"] for row in told["thresholds"]}
+    for wanted in told["thresholds"]:
+        state, name, value, limit, _, margin, samples, origin = rows[wanted["expression"]].children
+        assert wanted["expression"] in name.text
+        assert same(number(value), wanted["value"])
+        assert value.text == value_text(wanted["value"], wanted["unit"])
+        assert limit.text == f"{wanted['comparison']} {value_text(wanted['limit'], wanted['unit'])}"
+        assert same(number(margin), wanted["margin"])
+        assert margin.text == margin_text(wanted["margin"])
+        assert (samples.text, origin.text) == (f"{wanted['samples']:,}", wanted["origin"])
+        assert wanted["state"] in state.attributes["class"]
+
+
+@pytest.mark.parametrize("head", GROUPS)
+def test_tables_are_the_json_s(seen, head):
+    """Every cell of the tables by operation, scenario, region and phase."""
+    page, told, _ = seen
+    table = page.one("table", data_table=head)
+    columns = [th.text for th in table.one("thead").all("th")]
+    rows = {row.attributes["data-row"]: row for row in table.all("tr", data_row=None)}
+    assert list(rows) == [row[head] for row in told[GROUPS[head]]]
+    for wanted in told[GROUPS[head]]:
+        cells = dict(zip(columns, rows[wanted[head]].children, strict=True))
+        for name, value in expected(wanted).items():
+            if name in cells:
+                assert same(number(cells[name]), value), (wanted[head], name)
+        assert {"requests", "RPS", "p50", "p95", "p99", "max", "errors", "violations", "compliance"} <= set(cells)
+        p95 = wanted["latency_ms"]["p95"]
+        assert cells["p95"].text == ("–" if p95 is None else value_text(p95, "ms"))
+        assert cells["requests"].text == f"{wanted['requests']:,}"
+
+
+def expected(row):
+    """What the columns hold, from the JSON's row."""
+    outcomes, latency = row["outcomes"], row["latency_ms"]
+    wrong = ("http_error", "timeout", "connection_error", "bad_response")
+    return {
+        "requests": row["requests"],
+        "planned": row.get("share_planned"),
+        "share": row.get("share"),
+        "from": row.get("from_s"),
+        "to": row.get("to_s"),
+        "RPS": row["measures"]["throughput_rps"],
+        **{name: latency[name] for name in ("p50", "p95", "p99", "max")},
+        "errors": sum(outcomes.get(kind, 0) for kind in wrong),
+        "throttled": outcomes.get("throttled", 0),
+        "violations": sum(row["violations"].values()),
+        "compliance": row["measures"]["compliance_score"],
+        "skipped": row["skipped"],
+        "sent again": row["resent"],
+    }
+
+
+def test_troubles_are_the_json_s(seen):
+    """Each violation and error by operation: how often, when first, and the status that was seen."""
+    page, told, _ = seen
+    rows = {row.attributes["data-trouble"]: row for row in page.all("tr", data_trouble=None)}
+    wanted = {f"{row['violation']} {row['operation']}": row for row in told["violations"]}
+    wanted |= {f"{row['outcome']} {row['operation']}": row for row in told["errors"]}
+    assert set(rows) == set(wanted)
+    for name, row in wanted.items():
+        *_, count, first = rows[name].children
+        assert (count.text, first.text) == (f"{row['count']:,}", at_text(row["first_s"]))
+        assert all(" ".join(text.split()) in rows[name].text for text in row["examples"])
+    assert rows["http_error policy_get"].children[1].text == "503"
+
+
+def test_promises_are_the_json_s(seen):
+    """Value, violations and checks of each promise."""
+    page, told, _ = seen
+    shown = page.all("article", data_promise=None)
+    assert len(shown) == 9
+    for article in shown:
+        measure = told["measures"][article.attributes["data-promise"]]
+        assert int(article.one("b", data_samples=None).attributes["data-samples"]) == measure["samples"]
+        assert value_text(measure["value"], "ratio") in article.text
+    leaks = sum(row["count"] for row in told["violations"] if row["violation"] == "isolation_breach")
+    isolation = page.one("article", data_promise="isolation_integrity")
+    assert isolation.one("b", data_violations=None).text == f"{leaks:,}"
+
+
+def test_charts_are_drawn_from_the_json_s_numbers(seen):
+    """The page's own data is report.json's, and every chart came alive on it."""
+    page, told, _ = seen
+    data = json.loads("".join(page.one("script", id="data").parts))
+    series = {chart["name"]: chart for chart in told["series"]}
+    assert {panel["name"] for panel in data["panels"]} == set(series)
+    for panel in data["panels"]:
+        assert {line["name"]: line["values"] for line in panel["lines"]} == series[panel["name"]]["lines"]
+        assert panel["breaches"] == series[panel["name"]]["breaches"]
+        assert data["times_s"] == series[panel["name"]]["times_s"]
+        figure = page.one("figure", id=panel["name"])
+        assert "alive" in figure.attributes["class"]
+        assert len(figure.all("canvas")) == 1
+    assert data["panels"][1]["breaches"], "the latency chart marks where its limit was left"
+
+
+def test_first_screen_says_why_and_what_next(seen):
+    """Verdict, every reason, and what to look at next stand above everything else."""
+    page, told, _ = seen
+    assert page.one("span", **{"class": "status"}).text == told["verdict"] == "FAIL"
+    text = page.one("main").text
+    for reason in told["reasons"]:
+        assert reason in text
+    begin = text.index("Thresholds set by" if "Thresholds set by" in text else "threshold measured")
+    for row in told["next"]:
+        assert text.index(" ".join(row["text"].split())) < begin
+    assert told["next"][0]["title"] == "First breach"
+
+
+def test_nothing_runs_that_a_target_wrote(seen):
+    """Scripts in answers stay text, in the page's data too."""
+    page, _, dom = seen
+    assert page.one("head").one("title").text == "FAIL · page"
+    assert "document.title='owned'" not in "".join("".join(script.parts) for script in page.all("script"))
+    assert "document.title='owned'" in dom
+
+
+def test_nothing_is_fetched(seen):
+    """No address outside the page stands anywhere that a browser would follow."""
+    page, _, _ = seen
+    for element in page.all():
+        for name, value in element.attributes.items():
+            assert not re.search(r"(?i)\b(https?:|//[a-z])", value) or name in ("aria-label", "data-threshold"), value
+            assert name not in ("src", "srcset", "action", "background", "poster")
+        if "href" in element.attributes:
+            assert element.attributes["href"].startswith("#")
+    code = " ".join("".join(element.parts) for element in page.all() if element.tag in ("script", "style"))
+    code = code.replace(LICENCE, "").replace(SVG_NAME, "")
+    assert not re.search(
+        r"https?://|@import|url\(|fetch\(|XMLHttpRequest|WebSocket|importScripts", without_data(page, code)
+    )
+
+
+def without_data(page, code):
+    """The page's code, its data left out: a run's name may be anything."""
+    return code.replace("".join(page.one("script", id="data").parts), "")
+
+
+def test_it_can_be_heard_and_walked_through(seen):
+    """Pictures, charts, tables and controls have names; headings do not skip; every link has its place, once."""
+    page, _, _ = seen
+    names = [element.attributes["id"] for element in page.all() if "id" in element.attributes]
+    assert len(names) == len(set(names))
+    for link in page.all("a"):
+        assert link.text
+        assert link.attributes["href"][1:] in names
+    for svg in page.all("svg"):
+        assert svg.attributes.get("aria-hidden") == "true" or svg.attributes.get("aria-label")
+    for button in page.all("button"):
+        assert button.text or button.attributes.get("aria-label")
+    for live in page.all("div", **{"class": "live"}):
+        assert live.attributes["tabindex"] == "0"
+        assert live.attributes["aria-label"]
+    labels = {label.attributes["for"] for label in page.all("label")}
+    assert {select.attributes["id"] for select in page.all("select")} <= labels
+    assert all("scope" in th.attributes for th in page.all("th"))
+    levels = [int(element.tag[1]) for element in page.all() if re.fullmatch(r"h[1-6]", element.tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert page.one("html").attributes["lang"] == "en"
+
+
+HANDS = """<script>
+const press = (key) => document.querySelector("#latency .live").dispatchEvent(new KeyboardEvent("keydown", {key}));
+["ArrowRight", "ArrowRight", "ArrowRight", "+"].forEach(press);
+[...document.querySelectorAll("[data-table=operation] th button")].find((one) => one.textContent === "p95").click();
+location.hash = "closeup-region-eu-west-1";
+</script></body>"""
+
+
+def test_keyboard_sorting_and_close_ups(tmp_path):
+    """Arrow keys tell a moment's values, a plus zooms, a heading sorts with what is not measured last."""
+    folder = full(tmp_path / "run")
+    report = analyse(folder)
+    moved = tmp_path / "moved.html"
+    moved.write_text(folder.report("html").read_text().replace("</body>", HANDS))
+    page = tree(dom_of(moved))
+    latency = next(panel for panel in report.panels if panel.name == "latency")
+    spoken = page.one("div", id="spoken").text
+    for line in latency.lines:
+        assert f"{line.name} {value_text(line.values[2], 'ms')}" in spoken
+    assert "hidden" not in page.one("button", id="zoom-out").attributes
+    table = page.one("table", data_table="operation")
+    heading = next(th for th in table.all("th") if th.text == "p95")
+    assert heading.attributes["aria-sort"] == "descending"
+    measured = {group.name: group.latency.percentiles_ms["p95"] for group in report.operations}
+    rows = [measured[row.attributes["data-row"]] for row in table.all("tr", data_row=None)]
+    assert rows == sorted(rows, key=lambda value: -1 if value is None else value, reverse=True)
+    opened = [one.attributes["id"] for one in page.all("details", **{"class": "closeup"}) if "open" in one.attributes]
+    assert opened == ["closeup-region-eu-west-1"]
+
+
+def test_without_scripts_everything_is_there(tmp_path):
+    """The server drew every chart and close-up; scripts only make them move."""
+    folder = full(tmp_path / "run")
+    report = analyse(folder)
+    html = folder.report("html").read_text()
+    plain = tree(re.sub(r"(?s)<script.*?</script>", "", html))
+    assert "js" not in plain.one("html").attributes.get("class", "")
+    for panel in report.panels:
+        assert plain.one("figure", id=panel.name).one("svg", role="img").all("path")
+    assert len(plain.all("details", **{"class": "closeup"})) == len(report.closeups) == 1 + 19 + 5 + 2
+    for closeup in report.closeups:
+        pictures = plain.one("details", id=closeup.anchor).all("svg", role="img")
+        assert len(pictures) == 3
+        assert all(picture.all("path") for picture in pictures)
+
+
+def test_two_hours_stay_small(tmp_path):
+    """Twenty operations, four regions, two hours, an answer every few seconds: at most 1.5 MB."""
+    regions = ("ap-southeast-1", "eu-west-1", "us-east-1", "us-west-2")
+    stages = (Stage("ramp", 300, 0, 20), Stage("hold", 6900, 20, 20, hold=True))
+    fixture = RunFixture(tmp_path / "run", replace(plan_of(), stages=stages, test_type="enterprise"))
+    names = [name for name, operation in OPERATIONS.items() if operation.scenario]
+    for second in range(0, 7200, 10):
+        for place, name in enumerate(names):
+            spread = [3.0 * (1 + (second * 7 + place * 13 + turn * 31) % 97) for turn in range(3)]
+            outcome = Outcome.TIMEOUT if second % 70 == 0 else Outcome.OK
+            fixture.add(second, name, spread, outcome, region=regions[(second // 10 + place) % 4])
+    folder = fixture.watched().sampled().write()
+    report = analyse(folder)
+    size_bytes = folder.report("html").stat().st_size
+    assert size_bytes <= 1_500_000
+    assert "One point is 30 s" in folder.report("html").read_text()
+    assert max(len(panel.times_s) for panel in report.panels) <= 241
+    assert len(report.closeups[0].times_s) <= 81
