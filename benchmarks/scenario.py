@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--window", type=float, default=8.0, help="seconds measured of each generator in each round")
     parser.add_argument("--users", type=int, default=USERS, help="users without think time")
+    parser.add_argument("--install", action="store_true", help="let apt-get install what all benchmarks need")
     asked = parser.parse_args(argv)
     try:
         return _run(asked)
@@ -57,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(asked: argparse.Namespace) -> int:
     if len(os.sched_getaffinity(0)) < 2:
         raise UsageError("two cores are needed: one for the generator, one for the gateway")
-    found = peers(install=False)
+    found = peers(asked.install)
     with gateway() as url, tempfile.TemporaryDirectory(prefix="acgs-bench-book-") as folder:
         load = Load(url, asked.users, asked.window)
         rounds = Rounds(GatewayTarget(url), load, _environment(load, Path(folder)))

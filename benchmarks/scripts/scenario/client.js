@@ -104,6 +104,8 @@ export class Client {
       if (wrong !== null) return wrong;
     }
     if (this._leaks(operation, answer.body, body)) return "a canary that is not the user's own";
+    const lines = Object.values(headers).join('\n');
+    if (lines.includes('canary-') && this._foreign(lines, this.canary)) return "a header's canary is not the user's own";
     if (success && (headers['X-Constitutional-Compliant'] !== 'true' || score === null)) return 'compliance headers';
     if (headers['X-Constitutional-Hash'] !== HASH) return 'hash header';
     return body.constitutional_hash === HASH ? null : 'hash in the body';
