@@ -36,7 +36,8 @@ def test_the_numbers_of_a_recorded_run(full):
     assert measures["latency_max_ms"] == pytest.approx(60.3243, rel=1e-4)
     assert measures["throughput_rps"] == pytest.approx(22.957 - 4.0175, rel=1e-3)
     assert measures["throughput_peak_rps"] == pytest.approx(20.4 - 4.4)
-    assert full.measures["latency_p95_ms"].source == "locust csv"
+    assert full.measures["latency_p95_ms"].source == "locust csv, rounded by Locust: ± 5 %"
+    assert full.measures["error_ratio"].source == "locust csv"
     assert full.facts.users_max == 5
 
 
@@ -145,15 +146,15 @@ def test_a_line_cut_short_is_left_out(tmp_path):
     for file in RECORDED.glob("full_*.csv"):
         shutil.copy(file, tmp_path / file.name)
     history = tmp_path / "full_stats_history.csv"
-    before = len(read_locust_csv(tmp_path / "full").history)
+    before = len(read_locust_csv(tmp_path / "full").history.moments)
     history.write_text(history.read_text().rstrip() + "\n1795439440,5,,Aggre")
-    assert len(read_locust_csv(tmp_path / "full").history) == before
+    assert len(read_locust_csv(tmp_path / "full").history.moments) == before
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "no column"),
+        ("", "empty, and no history"),
         ("a,b\n1,2\n", "no CSV file of Locust's statistics"),
         ("\x00\x01", "no CSV file of Locust's statistics"),
         (HEADER + "GET,a,many,0,1,1,1,1,1\n", "line 2: Request Count is 'many'"),

@@ -18,7 +18,7 @@ from acgs_load.samples import Window, WindowKey
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Numbers = Ints | Floats
+Numbers = npt.NDArray[Any]
 
 BUCKET_MAX = bucket_index(int(NUMBER_MAX))
 TIMES = ("first_done_s", "last_done_s")

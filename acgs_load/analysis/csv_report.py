@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from acgs_load.analysis.groups import Group, Latency
 from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.locust_csv import Entry, LocustCsv, Moment
+from acgs_load.analysis.locust_csv import Entry, LocustCsv
+from acgs_load.analysis.locust_history import seconds_between
 from acgs_load.analysis.panels import POINTS_MAX, Line, Panel
 from acgs_load.analysis.report import Facts, Report, Verdict
 from acgs_load.analysis.troubles import EXAMPLES, Trouble
@@ -23,10 +24,13 @@ from acgs_load.thresholds import Threshold, merged, read
 from acgs_load.timeline import Timeline
 
 SOURCE = "locust csv"
+ROUNDED = f"{SOURCE}, rounded by Locust: ± 5 %"
 ROUNDING = 0.05
 """Locust keeps two digits of a response time: 2,049 ms is written 2,000."""
 COLUMNS = {"p50": "50%", "p75": "75%", "p90": "90%", "p95": "95%", "p99": "99%", "p99_9": "99.9%"}
 COMPLIANCE_MIN = 0.95
+COVERED = 0.9
+"""Old versions of Locust lost up to ten seconds of history at the end."""
 
 
 def report_of_csv(files: LocustCsv, given: Sequence[ThresholdText] = ()) -> Report:
@@ -80,8 +84,8 @@ def _measures(files: LocustCsv) -> dict[str, Measure]:
         failures = sum(entry.failures for entry in files.entries)
         return {**nothing, "error_ratio": Measure(failures / requests, "ratio", requests, SOURCE)}
     told = _of_entry(files.total)
-    peak_rps = max((moment.requests_rps - moment.failures_rps for moment in files.history), default=None)
-    told["throughput_peak_rps"] = Measure(peak_rps, "rps", len(files.history), f"{SOURCE}, history")
+    history = files.history
+    told["throughput_peak_rps"] = Measure(history.peak_rps, "rps", history.seen, f"{SOURCE}, history")
     return {**nothing, **told}
 
 
@@ -89,7 +93,10 @@ def _of_entry(entry: Entry) -> dict[str, Measure]:
     latency = _latency(entry)
     values = {f"latency_{name}_ms": value for name, value in latency.percentiles_ms.items()}
     values |= {"latency_avg_ms": latency.avg_ms, "latency_max_ms": latency.max_ms}
-    measures = {name: Measure(value, "ms", entry.requests, SOURCE) for name, value in values.items()}
+    measures = {
+        name: Measure(value, "ms", entry.requests, ROUNDED if name.startswith("latency_p") else SOURCE)
+        for name, value in values.items()
+    }
     answered = entry.requests - entry.failures
     measures["throughput_rps"] = Measure(entry.requests_rps - entry.failures_rps, "rps", answered, SOURCE)
     ratio = entry.failures / entry.requests if entry.requests else None
@@ -144,11 +151,14 @@ def _judged(threshold: Threshold, files: LocustCsv, measures: Mapping[str, Measu
         found.margin,
         threshold.source,
         decides=owed,
+        note="± 5 %, as Locust rounds it"
+        if found.value is not None and found.threshold.measure.startswith("latency_p")
+        else "",
     )
 
 
 def _facts(files: LocustCsv) -> Facts:
-    history = _active(files.history)
+    history = list(seconds_between(files.history))
     begin, end = (history[0].second, history[-1].second) if history else (None, None)
     return Facts(
         name=files.prefix.name,
@@ -158,16 +168,10 @@ def _facts(files: LocustCsv) -> Facts:
         duration_s=float(end - begin) if begin and end else None,
         seed=None,
         load="unknown",
-        users_max=max((moment.users for moment in history), default=None),
+        users_max=files.history.users_max,
         rate=None,
         ended_by="unknown",
     )
-
-
-def _active(history: Sequence[Moment]) -> Sequence[Moment]:
-    """Without the idle rows that Locust writes before the first and after the last request."""
-    busy = [place for place, moment in enumerate(history) if moment.requests_rps > 0 or moment.users > 0]
-    return history[busy[0] : busy[-1] + 1] if busy else ()
 
 
 def _troubles(files: LocustCsv) -> list[Trouble]:
@@ -188,11 +192,11 @@ def _troubles(files: LocustCsv) -> list[Trouble]:
 
 
 def _panels(files: LocustCsv) -> list[Panel]:
-    history = _active(files.history)
+    history = list(seconds_between(files.history))
     if not history:
         return []
-    width_s = max(1, math.ceil((history[-1].second - history[0].second + 1) / POINTS_MAX))
-    kept = history[::width_s]
+    step = math.ceil(len(history) / POINTS_MAX)
+    kept, width_s = history[::step], step * files.history.every
     times_s = tuple(float(moment.second - history[0].second) for moment in kept)
     end_s = max(1.0, float(history[-1].second - history[0].second))
 
@@ -201,7 +205,7 @@ def _panels(files: LocustCsv) -> list[Panel]:
 
     answered = tuple(moment.requests_rps - moment.failures_rps for moment in kept)
     users = Line("users", tuple(float(moment.users) for moment in kept), 1, right=True)
-    of = "last 10 s" if files.windowed else "since the start"
+    of = "last 10 s" if files.history.windowed else "since the start"
     quantiles = (("p50", "50%", 2), ("p95", "95%", 0), ("p99", "99%", 3))
     latencies = [
         Line(name, tuple(moment.percentiles_ms.get(column) or None for moment in kept), colour)
@@ -222,7 +226,11 @@ def _warnings(files: LocustCsv, judged: Iterable[Judged]) -> Iterable[str]:
             yield f"{row.expression}: the value is within Locust's rounding of the limit, so it may hold or not"
     if files.total is None:
         yield "no row 'Aggregated', so latency and throughput over all requests are not measured"
-    if files.history and not files.windowed:
+    yield from files.missing
+    last = files.history.last
+    if last and files.total and last.requests < files.total.requests * COVERED:
+        yield f"the history ends after {last.requests:,} of {files.total.requests:,} requests, so the charts do too"
+    if files.history.moments and not files.history.windowed:
         yield "latency over time is since the start (no --csv-full-history), so it cannot show when it rose"
     if files.exceptions:
         yield f"{files.exceptions:,} exceptions in the simulated users; see {files.prefix.name}_exceptions.csv"

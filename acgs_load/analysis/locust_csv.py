@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from acgs_load.analysis.locust_history import History, Told, read_history
+from acgs_load.analysis.locust_rows import Table, is_total, number, percentiles, read_table, whole
 from acgs_load.errors import UsageError
 
 STATS, HISTORY, FAILURES, EXCEPTIONS = "_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv"
 AGGREGATED = "Aggregated"
 _STATS_COLUMNS = {"Name", "Request Count", "Failure Count", "Average Response Time", "Requests/s"}
-_HISTORY_COLUMNS = {"Timestamp", "User Count", "Name", "Requests/s", "Failures/s"}
+PERCENTILES = ("50%", "75%", "90%", "95%", "99%", "99.9%")
+APART, APART_MIN = 0.01, 10
+"""Locust may write its rows while requests end; a total farther than this from its rows is of another run."""
 
 
 class Entry(NamedTuple):
@@ -29,17 +32,6 @@ class Entry(NamedTuple):
     failures_rps: float
     percentiles_ms: dict[str, float | None]
     """By Locust's column: ``50%``, ``99.9%`` …"""
-
-
-class Moment(NamedTuple):
-    """One second of the history, of all requests together."""
-
-    second: int
-    users: int
-    requests_rps: float
-    failures_rps: float
-    percentiles_ms: dict[str, float | None]
-    requests: int
 
 
 class Failure(NamedTuple):
@@ -58,17 +50,19 @@ class LocustCsv:
     entries: tuple[Entry, ...]
     total: Entry | None
     """Locust's own row over everything; percentiles cannot be added up without it."""
-    history: tuple[Moment, ...]
-    windowed: bool
-    """True: percentiles of the history are of about the last 10 s (``--csv-full-history``); False: since the start."""
+    history: History
     failures: tuple[Failure, ...]
     exceptions: int
+    missing: tuple[str, ...] = ()
+    """What is absent, cut short or left out, each in a sentence."""
 
 
 def find_prefix(path: Path) -> Path:
     """The prefix that a folder, a CSV file or the prefix itself names. Raises UsageError where there is none."""
     if path.is_dir():
-        found = sorted(path.glob(f"*{STATS}"))
+        found = sorted(path.glob(f"*{STATS}")) or sorted(
+            file.with_name(file.name.removesuffix(HISTORY) + STATS) for file in path.glob(f"*{HISTORY}")
+        )
         if len(found) > 1:
             raise UsageError(
                 f"{path}: more than one set of CSV files; name one: {', '.join(str(_cut(f)) for f in found)}"
@@ -76,7 +70,7 @@ def find_prefix(path: Path) -> Path:
         if found:
             return _cut(found[0])
         raise UsageError(f"{path}: neither a run folder (plan.json) nor Locust's CSV files (*{STATS})")
-    if path.with_name(path.name + STATS).is_file():
+    if any(path.with_name(path.name + suffix).is_file() for suffix in (STATS, HISTORY)):
         return path
     if path.is_file():
         for suffix in (HISTORY, FAILURES, EXCEPTIONS):
@@ -90,94 +84,104 @@ def _cut(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(STATS)) if path.name.endswith(STATS) else path
 
 
-def read_locust_csv(prefix: Path) -> LocustCsv:
-    """The files of a prefix; all but the statistics may be missing. Raises UsageError for any other content."""
-    stats = prefix if prefix.is_file() else prefix.with_name(prefix.name + STATS)
-    entries = [_entry(stats, line, row) for line, row in _rows(stats, _STATS_COLUMNS)]
-    total = next((entry for entry in entries if entry.name == AGGREGATED and not entry.method), None)
-    history_path = prefix.with_name(prefix.name + HISTORY)
-    history = list(_rows(history_path, _HISTORY_COLUMNS)) if history_path.is_file() else []
-    failures_path, exceptions_path = (
-        prefix.with_name(prefix.name + FAILURES),
-        prefix.with_name(prefix.name + EXCEPTIONS),
-    )
-    failures = _rows(failures_path, {"Name", "Error", "Occurrences"}) if failures_path.is_file() else []
-    exceptions = _rows(exceptions_path, {"Count"}) if exceptions_path.is_file() else []
+def read_locust_csv(prefix: Path, told: Told | None = None) -> LocustCsv:
+    """The files of a prefix; all but the statistics may be missing, and those where there is a history.
+
+    ``told`` hears how far the reading is. Raises UsageError for any other content, and for totals that contradict
+    their parts.
+    """
+    path = prefix if prefix.is_file() else prefix.with_name(prefix.name + STATS)
+    stats = read_table(path, _STATS_COLUMNS) if path.is_file() else Table(path)
+    entries = [_entry(path, line, row) for line, row in stats.rows if not is_total(row)]
+    totals = [_entry(path, line, row) for line, row in stats.rows if is_total(row)]
+    history = read_history(prefix.with_name(prefix.name + HISTORY), told)
+    total, missing = totals[-1] if totals else None, list(_missing(prefix, stats, history))
+    if not stats.rows:
+        total = _of_history(path, history, stats)
+        missing.append(f"{path.name}: empty, so the figures are those of the history's last second")
+    _check(path, entries, total)
+    failures = _optional(prefix, FAILURES, ("Name", "Error", "Occurrences"), missing)
+    exceptions = _optional(prefix, EXCEPTIONS, ("Count",), missing)
     return LocustCsv(
         prefix,
-        tuple(entry for entry in entries if entry is not total),
+        tuple(entries),
         total,
-        tuple(_moment(history_path, line, row) for line, row in history if row["Name"] == AGGREGATED),
-        any(row["Name"] != AGGREGATED for _, row in history),
+        history,
         tuple(
-            Failure(row["Name"], row["Error"], _whole(failures_path, line, row, "Occurrences"))
-            for line, row in failures
+            Failure(row["Name"], row["Error"], whole(failures.path, line, row, "Occurrences"))
+            for line, row in failures.rows
         ),
-        sum(_whole(exceptions_path, line, row, "Count") for line, row in exceptions),
+        sum(whole(exceptions.path, line, row, "Count") for line, row in exceptions.rows),
+        tuple(missing),
     )
 
 
-def _rows(path: Path, columns: Iterable[str]) -> list[tuple[int, dict[str, str]]]:
-    """Lines with their numbers. A last line that Locust had not finished is left out."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = sorted(set(columns) - set(reader.fieldnames or ()))
-            if missing:
-                raise UsageError(
-                    f"{path}: no CSV file of Locust's statistics (no column {', '.join(map(repr, missing))}); "
-                    "name a run folder or a --csv prefix"
-                )
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"{path}: cannot be read as CSV ({reason}); name a run folder or a --csv prefix") from error
-    if rows and None in rows[-1][1].values():
-        rows.pop()
-    return [(line, {str(name): str(value or "") for name, value in row.items()}) for line, row in rows]
+def _optional(prefix: Path, suffix: str, needed: Iterable[str], missing: list[str]) -> Table:
+    path = prefix.with_name(prefix.name + suffix)
+    if not path.is_file():
+        if suffix == FAILURES and not prefix.is_file():
+            missing.append(f"{path.name}: missing, so errors are counted but not told")
+        return Table(path)
+    table = read_table(path, needed)
+    if table.left_out:
+        missing.append(f"{path.name}: {table.left_out:,} rows that are cut or of another width are left out")
+    return table
 
 
-def _entry(path: Path, line: int, row: dict[str, str]) -> Entry:
+def _missing(prefix: Path, stats: Table, history: History) -> Iterator[str]:
+    name = prefix.name + HISTORY
+    if stats.left_out:
+        yield f"{stats.path.name}: {stats.left_out:,} rows that are cut or of another width are left out"
+    if history.left_out:
+        yield f"{name}: {history.left_out:,} rows that are cut or of another width are left out"
+    if history.runs > 1:
+        yield f"{name}: holds {history.runs} test runs; the last is shown"
+    if not history.moments and not prefix.is_file():
+        yield f"{name}: missing or empty, so nothing is told over time"
+    absent = [told for told in PERCENTILES if told not in stats.columns] if stats.columns else []
+    if absent:
+        yield f"{stats.path.name}: no column {', '.join(absent)}, so those percentiles are not measured"
+
+
+def _of_history(path: Path, history: History, stats: Table) -> Entry | None:
+    """What the last second of the history says of the whole run. Raises UsageError where there is none."""
+    last = history.last
+    if last is None:
+        if stats.columns:
+            return None
+        raise UsageError(f"{path}: empty, and no history beside it; name a run folder or a --csv prefix")
+    first = next((moment.second for moment in history.moments if moment.requests), last.second)
+    length_s = max(1, last.second - first)
+    quantiles = dict.fromkeys(last.percentiles_ms) if history.windowed else last.percentiles_ms
+    rates = last.requests / length_s, last.failures / length_s
+    return Entry("", AGGREGATED, last.requests, last.failures, last.avg_ms, last.max_ms, *rates, quantiles)
+
+
+def _check(path: Path, entries: Sequence[Entry], total: Entry | None) -> None:
+    for entry in [*entries, *([total] if total else [])]:
+        if entry.failures > entry.requests:
+            raise UsageError(
+                f"{path}: {entry.name} has {entry.failures:,} failures of {entry.requests:,} requests; restore the file"
+            )
+    if total is None or not entries:
+        return
+    for what, said in (("requests", total.requests), ("failures", total.failures)):
+        found = sum(getattr(entry, what) for entry in entries)
+        if abs(found - said) > max(APART_MIN, APART * said):
+            raise UsageError(
+                f"{path}: the total says {said:,} {what}, its rows add up to {found:,}; files of two runs are mixed"
+            )
+
+
+def _entry(path: Path, line: int, row: Mapping[str, str]) -> Entry:
     return Entry(
         row.get("Type", ""),
         row["Name"],
-        _whole(path, line, row, "Request Count"),
-        _whole(path, line, row, "Failure Count"),
-        _number(path, line, row, "Average Response Time"),
-        _number(path, line, row, "Max Response Time"),
-        _number(path, line, row, "Requests/s") or 0.0,
-        _number(path, line, row, "Failures/s") or 0.0,
-        _percentiles(path, line, row),
+        whole(path, line, row, "Request Count"),
+        whole(path, line, row, "Failure Count"),
+        number(path, line, row, "Average Response Time"),
+        number(path, line, row, "Max Response Time"),
+        number(path, line, row, "Requests/s") or 0.0,
+        number(path, line, row, "Failures/s") or 0.0,
+        percentiles(path, line, row),
     )
-
-
-def _moment(path: Path, line: int, row: dict[str, str]) -> Moment:
-    return Moment(
-        _whole(path, line, row, "Timestamp"),
-        _whole(path, line, row, "User Count"),
-        _number(path, line, row, "Requests/s") or 0.0,
-        _number(path, line, row, "Failures/s") or 0.0,
-        _percentiles(path, line, row),
-        _whole(path, line, row, "Total Request Count") if "Total Request Count" in row else 0,
-    )
-
-
-def _percentiles(path: Path, line: int, row: dict[str, str]) -> dict[str, float | None]:
-    return {name: _number(path, line, row, name) for name in row if name.endswith("%")}
-
-
-def _number(path: Path, line: int, row: dict[str, str], column: str) -> float | None:
-    text = row.get(column, "").strip()
-    if text in ("", "N/A"):
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{path}, line {line}: {column} is {text!r}, no number; restore the file") from None
-
-
-def _whole(path: Path, line: int, row: dict[str, str], column: str) -> int:
-    value = _number(path, line, row, column)
-    if value is None or value != int(value) or value < 0:
-        raise UsageError(f"{path}, line {line}: {column} is {row.get(column)!r}, no count; restore the file")
-    return int(value)
