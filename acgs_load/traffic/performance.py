@@ -12,6 +12,7 @@ from acgs_load.errors import GeneratorError
 from acgs_load.run_folder import write_json
 from acgs_load.traffic.course import Course
 from acgs_load.traffic.csv_files import CompleteCsvFiles
+from acgs_load.traffic.dispatch import ShareDispatcher, worker_shares
 from acgs_load.traffic.messages import END, PLAN, RATE, START
 from acgs_load.traffic.phases import AFTER
 from acgs_load.traffic.shapes import TICK_S, PlanShape
@@ -74,6 +75,8 @@ class Performance:
         for member in course.crew:
             self._send_plan(member.client, member.index, self._workers, member.index)
         self._await_ready()
+        regions = {member.client: str(member.identity.get("region", "")) for member in course.crew}
+        ShareDispatcher.shares = worker_shares(course.plan, regions)
         course.started_s = course.clock.now_s()
         course.crew.tell(START, {"started_s": course.started_s})
 

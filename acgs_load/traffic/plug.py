@@ -25,6 +25,7 @@ from acgs_load.errors import LoadTestError
 from acgs_load.traffic import signals
 from acgs_load.traffic.csv_files import CompleteCsvFiles
 from acgs_load.traffic.descriptors import raise_descriptor_limit
+from acgs_load.traffic.dispatch import ShareDispatcher
 from acgs_load.traffic.equipment import Equipment
 from acgs_load.traffic.locust_feed import nearest_rank_ms
 from acgs_load.traffic.locust_runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
@@ -77,6 +78,7 @@ _CHATTER = (
 
 
 def _begin(environment: Environment, **_others: Any) -> None:
+    environment.dispatcher_class = ShareDispatcher
     runner = environment.runner
     environment.reset_stats = False  # the windows know no reset, and both have to agree
     if isinstance(runner, ConductedWorker):
