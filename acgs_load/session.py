@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import signal
 import time
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from acgs_load.live import LiveLine
 from acgs_load.plan import Plan
 from acgs_load.preflight import Preflight, preflight
 from acgs_load.resources import ResourceSampler, process_tree, published_metrics
-from acgs_load.run_folder import RunFolder, write_atomically, write_json
+from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
 from acgs_load.units import format_duration
 
 WATCH_INTERVAL_S = 0.5
@@ -85,7 +84,7 @@ class _Session:
     def judge(self) -> int:
         """Analyse the folder, print the verdict, and give its exit code."""
         if not self.plan.analysis:
-            self._console.print(f"not analysed (--no-analysis): python performance_analyzer.py {self._folder.path}")
+            self._console.print(f"not analysed (--no-analysis): python performance_analyzer.py {shown(self._folder.path)}")
             return ExitCode.INTERRUPTED if self._signals else ExitCode.PASSED
         # pandas and matplotlib are only loaded once the load is over
         from acgs_load.analysis.judge import analyse
@@ -131,7 +130,7 @@ class _Session:
             f"seed {plan.seed}",
         )
         place = f"{plan.target} (embedded reference gateway)" if plan.embedded else plan.target
-        lines = [" · ".join(facts), f"target {place}", f"folder {os.path.relpath(self._folder.path)}"]
+        lines = [" · ".join(facts), f"target {place}", f"folder {shown(self._folder.path)}"]
         if plan.web_ui:
             lines.append(f"web UI http://localhost:{plan.web_port}")
         self._console.print("\n".join(lines), highlight=False, soft_wrap=True)
@@ -198,15 +197,20 @@ class _Session:
             self._console.print(f"warning: {reason}", style="yellow", soft_wrap=True)
         if self._folder.run.exists() or self._signals > 1:
             return
-        if not self._folder.windows.exists():
-            tail = self._master.tail(3)
-            raise GeneratorError(
-                f"the master ended (status {self._master.poll()}) before anything was measured: {tail}"
-            )
+        if not self._folder.windows.exists() or not self._folder.windows.stat().st_size:
+            raise GeneratorError(f"nothing was measured: {self._reason()}; see {self._folder.logs}")
         self._console.print(
             f"warning: the master ended early (status {self._master.poll()}); what it had written is analysed",
             style="yellow",
         )
+
+    def _reason(self) -> str:
+        """What the master called an error last; else how it ended."""
+        assert self._master is not None, "the master was started"
+        log = self._folder.logs / "master.log"
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        errors = [line.partition(": ")[2] for line in lines if "/ERROR/" in line]
+        return errors[-1] if errors else f"the master ended (status {self._master.poll()}): {self._master.tail(3)}"
 
     def _keep_target_counts(self) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import socket
 import sys
@@ -31,6 +32,7 @@ def serve(options: Options, store: Path | None) -> None:
 
     Raises UsageError for a store that cannot be used or a host that is none, TargetError for a port that is taken.
     """
+    _allow_all_descriptors()
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(options.host, options.port))
         if store is None:
@@ -44,6 +46,12 @@ def serve(options: Options, store: Path | None) -> None:
             run(options, listener, metrics, lambda: _announce(listener))
         else:
             Keeper(options, listener, metrics).keep()
+
+
+def _allow_all_descriptors() -> None:
+    """A connection of every user is a descriptor; many shells allow 1,024 where the system allows far more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Keeper:
