@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from acgs_load.contract import ANSWERED_OUTCOMES, Violation
 from acgs_load.traffic.checks_policy import check_created, check_decision, check_list, check_read, check_updated
 from acgs_load.traffic.client import Client, json_bytes
-from acgs_load.traffic.content import decision_on, policy_content
+from acgs_load.traffic.content import policy_content
+from acgs_load.traffic.decisions import decision_on
 from acgs_load.traffic.policies import OwnPolicy, content_of, content_sha256
 
 if TYPE_CHECKING:
