@@ -8,9 +8,10 @@ the rate itself and has judged its steps live; here its record is put beside wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acgs_load.analysis.judged import Judged, holds
+from acgs_load.analysis.knee import Knee, knee_of
 from acgs_load.analysis.load import Run
 from acgs_load.analysis.record import SearchStep
 from acgs_load.analysis.wording import labels_text, value_text
@@ -50,13 +51,34 @@ class BreakingPoint:
     capacity_rps: float | None
     """Requests a second that held."""
     steps: tuple[Step, ...]
+    limit: str | None = None
+    """What it means that a step held, in a few words: ``p95 ≤ 2,000 ms``."""
+    knee: Knee | None = None
+    """Where throughput stops following the load; None where it still did, or the steps are too few."""
 
 
 def breaking_point(run: Run, judged: Sequence[Judged]) -> BreakingPoint | None:
     """Where the run broke; None for tests that do not look for it."""
     if run.plan.test_type == "capacity" or run.plan.load == "search":
-        return _searched(run)
-    return _stairs(run, judged) if run.plan.test_type == "stress" else None
+        point = _searched(run)
+    else:
+        point = _stairs(run, judged) if run.plan.test_type == "stress" else None
+    return None if point is None else replace(point, limit=_limit(judged), knee=knee_of(_points(point.steps)))
+
+
+def _limit(judged: Sequence[Judged]) -> str | None:
+    """The first limit on the latency of everything: what a person asks first when a target is said to hold."""
+    for row in judged:
+        if row.measure.startswith("latency_") and not row.labels and row.during is None and row.limit is not None:
+            name = row.measure.removeprefix("latency_").removesuffix("_ms").replace("_", ".")
+            return f"{name} {row.comparison.replace('<=', '≤')} {value_text(row.limit, row.unit)}"
+    return None
+
+
+def _points(steps: Sequence[Step]) -> list[tuple[float, float]]:
+    """Load and throughput of each step."""
+    known = ((step.rate if step.users is None else step.users, step.throughput_rps) for step in steps)
+    return [(float(load), rps) for load, rps in known if load is not None and rps is not None]
 
 
 def _stairs(run: Run, judged: Sequence[Judged]) -> BreakingPoint:

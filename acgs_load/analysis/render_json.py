@@ -167,6 +167,8 @@ def _breaking(point: BreakingPoint | None) -> dict[str, Any] | None:
         return None
     return {
         "capacity_rps": point.capacity_rps,
+        "limit": point.limit,
+        "knee": asdict(point.knee) if point.knee else None,
         "good": _step(point.good),
         "broke": _step(point.broke),
         "steps": [_step(step) for step in point.steps],

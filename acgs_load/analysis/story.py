@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from acgs_load.analysis.breaking import BreakingPoint, Step
+from acgs_load.analysis.knee import Knee
 from acgs_load.analysis.recovery import Recovery
 from acgs_load.analysis.regressions import comparison_text
 from acgs_load.analysis.report import Facts, Report
@@ -40,6 +41,9 @@ def findings_text(report: Report) -> list[str]:
     texts = []
     if report.breaking_point:
         texts.append(breaking_text(report.breaking_point))
+        if report.breaking_point.knee:
+            asked = any(step.users is None for step in report.breaking_point.steps)
+            texts.append(knee_text(report.breaking_point.knee, "RPS asked" if asked else "users"))
     if report.recovery:
         texts.append(recovery_text(report.recovery))
     for trend in report.drift:
@@ -61,6 +65,12 @@ def breaking_text(point: BreakingPoint) -> str:
     if point.broke is None:
         return f"breaking point: none found, all {len(point.steps)} steps held; highest: {_step_text(point.good)}"
     why = "; ".join(point.broke.broke)
+    if point.broke.users is None and point.good is not None and point.capacity_rps is not None:
+        at = f" at {point.limit}" if point.limit else ""
+        return (
+            f"capacity: holds {point.capacity_rps:,g} RPS{at} ({_measured_text(point.good)}); "
+            f"breaks at {point.broke.rate or 0:,g} ({_measured_text(point.broke)}) — {why}"
+        )
     held = f"held {_step_text(point.good)}; " if point.good else "not even the first step held; "
     return f"breaking point: {held}broke at {_step_text(point.broke)} — {why}"
 
@@ -69,7 +79,21 @@ def _step_text(step: Step | None) -> str:
     if step is None:
         return "nothing"
     load = f"{step.users:,} users" if step.users is not None else f"{step.rate:g} RPS asked"
-    return f"{load} ({value_text(step.throughput_rps, 'rps')}, p95 {value_text(step.latency_p95_ms, 'ms')})"
+    return f"{load} ({_measured_text(step)})"
+
+
+def _measured_text(step: Step) -> str:
+    return f"{value_text(step.throughput_rps, 'rps')} answered, p95 {value_text(step.latency_p95_ms, 'ms')}"
+
+
+def knee_text(knee: Knee, unit: str) -> str:
+    """Where throughput bends, in a sentence with its evidence."""
+    loads = f"{knee.load_low:,.0f}–{knee.load_high:,.0f} {unit}"
+    tops = f"{knee.highest_low_rps:,.0f}–{knee.highest_high_rps:,.0f} RPS"
+    return (
+        f"knee: throughput follows the load up to {knee.load:,.0f} {unit} and is {knee.highest_rps:,.0f} RPS at most "
+        f"({knee.law} through {knee.steps} steps, {100 * knee.fit_error:.1f} % off; with one step left out {loads}, {tops})"
+    )
 
 
 def recovery_text(back: Recovery) -> str:
