@@ -111,3 +111,9 @@ def write_atomically(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON atomically."""
     write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def shown(path: Path | str) -> str:
+    """The path as a person here would type it: relative within the current folder, whole outside of it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

@@ -84,7 +84,9 @@ class _Session:
     def judge(self) -> int:
         """Analyse the folder, print the verdict, and give its exit code."""
         if not self.plan.analysis:
-            self._console.print(f"not analysed (--no-analysis): python performance_analyzer.py {shown(self._folder.path)}")
+            self._console.print(
+                f"not analysed (--no-analysis): python performance_analyzer.py {shown(self._folder.path)}"
+            )
             return ExitCode.INTERRUPTED if self._signals else ExitCode.PASSED
         # pandas and matplotlib are only loaded once the load is over
         from acgs_load.analysis.judge import analyse

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from acgs_load.errors import UsageError
-from acgs_load.run_folder import create_run_folder, write_atomically
+from acgs_load.run_folder import create_run_folder, shown, write_atomically
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -40,3 +40,10 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_atomically(tmp_path / "x.json", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
     assert (tmp_path / "x.json").read_text() == "two"
+
+
+def test_a_path_is_shown_as_one_would_type_it(tmp_path, monkeypatch):
+    """Relative below the current folder, whole elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    assert shown(tmp_path / "reports" / "x") == "reports/x"
+    assert shown(tmp_path.parent / "y") == str(tmp_path.parent / "y")

@@ -15,6 +15,7 @@ from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.troubles import Trouble, summaries
 from acgs_load.analysis.wording import first_text, margin_text, shortened, value_text
+from acgs_load.run_folder import shown
 
 COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
 STATE_COLOURS = {"pass": "green", "fail": "red", "not_measured": "yellow"}
@@ -36,7 +37,7 @@ def print_report(report: Report, console: Console) -> None:
     _print_list(console, report.warnings, 6, "warning", "yellow")
     _print_list(console, report.notes, 6, "note", "dim")
     if report.written is not None:
-        console.print(Text.assemble(("report ", "bold"), report.written), soft_wrap=True, highlight=False)
+        console.print(Text.assemble(("report ", "bold"), shown(report.written)), soft_wrap=True, highlight=False)
 
 
 def _headline(report: Report) -> Text:
