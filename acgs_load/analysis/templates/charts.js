@@ -147,7 +147,7 @@
       width, height: narrow() ? 210 : 255, padding: [10, panel.right ? 0 : narrow() ? 42 : 54, 0, 0],
       scales: { x: { time: false, min: 0, max: data.end_s }, y: { distr: panel.log ? 3 : 1, range: [panel.low, panel.high] }, ...(panel.right ? { right: { range: [panel.right.low, panel.right.high] } } : {}) },
       axes: axes(panel), series: [{}, ...series], legend: { show: false },
-      cursor: { sync: { key: "run", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
+      cursor: { y: false, sync: { key: "run", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
       hooks: {
         drawClear: [(u) => shade(u, panel)], draw: [(u) => mark(u, panel)], setCursor: [(u) => show(u, panel, figure, tip)],
         setSelect: [(u) => {
