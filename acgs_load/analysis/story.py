@@ -92,7 +92,8 @@ def knee_text(knee: Knee, unit: str) -> str:
     tops = f"{knee.highest_low_rps:,.0f}–{knee.highest_high_rps:,.0f} RPS"
     return (
         f"knee: throughput follows the load up to {knee.load:,.0f} {unit} and is {knee.highest_rps:,.0f} RPS at most "
-        f"({knee.law} through {knee.steps} steps, {100 * knee.fit_error:.1f} % off; with one step left out {loads}, {tops})"
+        f"({knee.law} through {knee.steps} steps, {100 * knee.fit_error:.1f} % off; "
+        f"with one step left out {loads}, {tops})"
     )
 
 
