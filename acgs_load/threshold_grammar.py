@@ -13,10 +13,12 @@ duration  = 500ms, 10s, 2m, 1h30m or whole seconds ;
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NoReturn, cast
 
 from acgs_load.contract import AUTH_OPERATIONS, OPERATIONS, Scenario
 from acgs_load.measures import MEASURES, MeasureKind
+from acgs_load.threshold_dialects import translated
 from acgs_load.threshold_terms import Operator, Threshold
 from acgs_load.threshold_tokens import Token, fail, nearest, tokenized, without_comment
 from acgs_load.timeline import LABELS
@@ -27,15 +29,20 @@ _OPERATORS = "<= >= < > ="
 _WINDOW_MAX_S, _COUNT_MAX = 86_400, 10_000
 
 
-def parse(expression: str) -> Threshold:
-    """The threshold that ``expression`` says. Raises UsageError naming the column and what would be legal."""
-    return _Parser(expression).threshold()
+def parse(expression: str, operations: Collection[str] | None = None) -> Threshold:
+    """The threshold that ``expression`` says. Raises UsageError naming the column and what would be legal.
+
+    What k6 or Taurus would write is translated first; the threshold then shows our words. ``operations``: those that
+    a label may name where they are not the contract's.
+    """
+    return _Parser(translated(without_comment(expression)) or expression, operations).threshold()
 
 
 class _Parser:
     """Goes through the tokens once, left to right."""
 
-    def __init__(self, expression: str) -> None:
+    def __init__(self, expression: str, operations: Collection[str] | None) -> None:
+        self._operations = operations
         self._expression = without_comment(expression)
         self._tokens = tokenized(self._expression)
         self._position = 0
@@ -82,7 +89,8 @@ class _Parser:
     def _label_value(self, label: str, name: str) -> str:
         at = self._next
         value = self._take("text", f'the {label} in quotes, as in {label}="…"')[1:-1]
-        known = {"operation": list(OPERATIONS), "scenario": [str(s) for s in Scenario]}.get(label)
+        operations = list(OPERATIONS if self._operations is None else self._operations)
+        known = {"operation": operations, "scenario": [str(s) for s in Scenario]}.get(label)
         if known is not None and value not in known:
             self._fail(at, f"{value!r} is no {label}{nearest(value, known)}")
         if value in AUTH_OPERATIONS and name not in {"error_ratio", "throttled_ratio", "hash_consistency", "resent"}:
@@ -91,7 +99,7 @@ class _Parser:
 
     def _fitting(self, labels: dict[str, str], at: Token) -> dict[str, str]:
         operation, scenario = labels.get("operation"), labels.get("scenario")
-        if operation and scenario and OPERATIONS[operation].scenario != scenario:
+        if operation in OPERATIONS and scenario and OPERATIONS[operation].scenario != scenario:
             self._fail(at, f"operation {operation} is none of scenario {scenario}")
         return labels
 

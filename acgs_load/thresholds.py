@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from acgs_load.contract import OPERATIONS
 from acgs_load.errors import UsageError
 from acgs_load.measures import MEASURES
 from acgs_load.plan import Plan, ThresholdText
+from acgs_load.threshold_dialects import translated
 from acgs_load.threshold_grammar import parse
 from acgs_load.threshold_judge import Baseline, Finding, Row, State, baseline_of, judge, judge_between
 from acgs_load.threshold_live import LiveJudge
 from acgs_load.threshold_terms import Threshold
-from acgs_load.threshold_tokens import nearest
+from acgs_load.threshold_tokens import nearest, without_comment
 
 __all__ = [
     "Baseline",
@@ -35,26 +36,36 @@ _ROUNDING_S = 1e-6
 _FLAGS = {"flag": "--threshold: ", "file": "THRESHOLDS: "}
 
 
-def read(text: ThresholdText) -> Threshold:
-    """The threshold with who wrote it and how it counts. Raises UsageError as ``parse``."""
+def read(text: ThresholdText, operations: Collection[str] | None = None) -> Threshold:
+    """The threshold with who wrote it and how it counts. ``operations`` and UsageError as in ``parse``."""
     try:
-        threshold = parse(text.expression)
+        threshold = parse(text.expression, operations)
     except UsageError as error:
         raise UsageError(f"{_FLAGS.get(text.source, '')}{error}") from None
     return replace(threshold, source=text.source, required=text.required, breaking=text.breaking)
 
 
-def merged(defaults: Iterable[ThresholdText], given: Iterable[ThresholdText]) -> tuple[ThresholdText, ...]:
-    """Flags over file over defaults: of the same subject only those of the strongest source stay. Raises UsageError."""
+def merged(
+    defaults: Iterable[ThresholdText], given: Iterable[ThresholdText], operations: Collection[str] | None = None
+) -> tuple[ThresholdText, ...]:
+    """Flags over file over defaults: of the same subject only those of the strongest source stay, in our words.
+
+    ``operations`` and UsageError as in ``parse``.
+    """
     strength = {"default": 0, "env": 1, "file": 2, "flag": 3}
-    texts = [*defaults, *given]
-    subjects = [read(text).subject for text in texts]
+    texts = [_ours(text) for text in (*defaults, *given)]
+    subjects = [read(text, operations).subject for text in texts]
     strongest: dict[object, int] = {}
     for text, subject in zip(texts, subjects, strict=True):
         strongest[subject] = max(strongest.get(subject, 0), strength[text.source])
     return tuple(
         text for text, subject in zip(texts, subjects, strict=True) if strength[text.source] == strongest[subject]
     )
+
+
+def _ours(text: ThresholdText) -> ThresholdText:
+    ours = translated(without_comment(text.expression))
+    return text if ours is None else replace(text, expression=ours)
 
 
 def check(threshold: Threshold, plan: Plan) -> None:

@@ -40,7 +40,9 @@ def report_of_csv(files: LocustCsv, given: Sequence[ThresholdText] = ()) -> Repo
     if not requests:
         raise NothingMeasuredError(f"{files.prefix}: nothing measured, Locust counted no request; run again")
     measures = _measures(files)
-    judged = [_judged(threshold, files, measures) for threshold in _thresholds(given)]
+    judged = [
+        _judged(threshold, files, measures) for threshold in _thresholds(given, [entry.name for entry in files.entries])
+    ]
     reasons = [failure_text(row) for row in judged if row.decides and row.state != "pass"]
     verdict = Verdict(
         "FAIL" if reasons else "PASS",
@@ -67,14 +69,14 @@ def report_of_csv(files: LocustCsv, given: Sequence[ThresholdText] = ()) -> Repo
     )
 
 
-def _thresholds(given: Sequence[ThresholdText]) -> list[Threshold]:
+def _thresholds(given: Sequence[ThresholdText], operations: Sequence[str]) -> list[Threshold]:
     """The defaults that need no plan, and what the user demands; only what a CSV can tell is owed by default."""
     told = {"latency_p95_ms", "latency_p99_ms", "latency_avg_ms", "error_ratio"}
     defaults = [
         replace(text, required=text.expression.split()[0] in told)
         for text in default_thresholds(DEFAULT_MIX, COMPLIANCE_MIN, [])
     ]
-    return [read(text) for text in merged(defaults, given)]
+    return [read(text, operations) for text in merged(defaults, given, operations)]
 
 
 def _measures(files: LocustCsv) -> dict[str, Measure]:
