@@ -16,6 +16,7 @@ from acgs_load.analysis.drawing import drawing_of
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.page_script import TEMPLATES, drawn_panels, script_of
 from acgs_load.analysis.palette import INKS
+from acgs_load.analysis.regressions import interval_text, moved_text
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
@@ -44,6 +45,8 @@ def to_html(report: Report) -> str:
         bar=bar_width,
         statuses=statuses_text,
         plain=_plain,
+        moved=moved_text,
+        interval=interval_text,
     )
     return environment.get_template("report.html.j2").render(**_shown(report), script=script_of(report))
 
@@ -86,6 +89,8 @@ def _sections(report: Report, promised: bool) -> list[tuple[str, str]]:
         ("violations", "Violations", bool(report.violations)),
         ("errors-found", "Errors", bool(report.errors)),
         ("charts", "Over time", bool(drawn_panels(report))),
+        ("steps", "Steps", bool(report.breaking_point and report.breaking_point.steps)),
+        ("comparison", "Beside the baseline", report.comparison is not None),
         ("operations", "Operations", bool(report.operations)),
         ("closeups", "A closer look", bool(report.closeups)),
         ("promises", "Compliance", promised),
