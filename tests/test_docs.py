@@ -117,6 +117,15 @@ def test_no_machine_is_named(name):
     assert not re.search(r"/root/|/work/|/home/|pypi\.org|files\.pythonhosted", text)
 
 
+def test_the_architecture_names_modules_that_exist():
+    """Every module named in the tables of the rooms is there."""
+    text = (PROJECT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rooms = text[text.index("## The rooms") : text.index("## A run, in order")]
+    files = {path.stem for path in (PROJECT / "acgs_load").rglob("*.py")}
+    named = set(re.findall(r"`([a-z_]+)\*?`", rooms))
+    assert {name for name in named if not any(stem.startswith(name) for stem in files)} == set()
+
+
 if __name__ == "__main__":
     head, _, rest = TEXT.partition(MARKS[0])
     README.write_text(head + MARKS[0] + settings_table() + MARKS[1] + rest.partition(MARKS[1])[2], encoding="utf-8")
