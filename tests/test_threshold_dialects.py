@@ -72,7 +72,7 @@ def test_what_theirs_become(theirs, ours):
         ("http_req_duration{staticAsset:yes}: p(95)<5", "label staticAsset"),
         ("http_req_duration{name:login}: p(95)<5", "'login' is no operation"),
         ("rc500>20 for 5s, stop as failed", "rc500 is not measured"),
-        ("stdev-rt>0.5", "stdev-rt is not measured"),
+        ("stdev-rt>500ms", "stdev-rt is not measured"),
         ("fail>5 for 5s", "write a share"),
         ("p95>1s for 10s, stop as non-failed", "fails the run"),
         ("p95=1s", "write <"),

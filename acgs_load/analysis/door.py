@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,9 +15,12 @@ from rich.console import Console
 import acgs_load
 from acgs_load.analysis import compare_door
 from acgs_load.analysis.csv_report import report_of_csv
+from acgs_load.analysis.exports import KINDS, export
+from acgs_load.analysis.github import announce
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.load import Run, load_run
 from acgs_load.analysis.locust_csv import find_prefix, read_locust_csv
+from acgs_load.analysis.progress import Bar
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.terminal import print_report
 from acgs_load.analysis.watch import watch
@@ -73,6 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", metavar="DIR", help="where to write the report; beside the input when absent")
     parser.add_argument("--json-only", action="store_true", help="write report.json alone")
     parser.add_argument(
+        "--export",
+        action="append",
+        default=[],
+        choices=list(KINDS),
+        help="write the run's windows as windows.csv or .parquet, or its distributions as .hgrm, too; repeatable",
+    )
+    parser.add_argument(
+        "--github", action="store_true", help="append the report to GitHub's step summary and annotate the job"
+    )
+    parser.add_argument(
         "--watch", metavar="DIR", help="analyse every finished run under DIR, and new ones, until ended"
     )
     parser.add_argument("--version", action="version", version=f"{_PROGRAM} {acgs_load.__version__}")
@@ -93,7 +107,8 @@ def _console() -> Console:
 
 
 def _watched(options: argparse.Namespace) -> Path:
-    if options.path or options.threshold or options.baseline or options.output or options.json_only:
+    alone = ("path", "threshold", "baseline", "output", "json_only", "export", "github")
+    if any(getattr(options, name) for name in alone):
         raise UsageError("--watch stands alone: every run is judged by its own plan")
     folder = Path(options.watch)
     if not folder.is_dir():
@@ -108,24 +123,38 @@ def _analyse(options: argparse.Namespace, console: Console) -> int:
     given = tuple(ThresholdText(expression, "flag") for expression in options.threshold)
     if options.max_regression is not None and options.baseline is None:
         raise UsageError("--max-regression: there is nothing to compare with; add --baseline FOLDER")
-    report, home = _report(path, given, options.baseline, compare_door.allowed_share(options))
-    home = Path(options.output) if options.output else home
-    written = write_report(report, home, json_only=options.json_only)
+    with Bar() as bar:
+        report, home, run = _report(path, given, options, bar)
+        home = Path(options.output) if options.output else home
+        bar.stage("writing the report")
+        written = write_report(report, home, json_only=options.json_only)
+        files = export(run, options.export, home) if run else []
     print_report(replace(report, written=str(written)), console)
+    for file in files:
+        console.print(f"export {file}", soft_wrap=True, highlight=False)
+    if options.github:
+        announce(report, os.environ, sys.stdout)
     return int(report.verdict.exit_code)
 
 
-def _report(path: Path, given: tuple[ThresholdText, ...], baseline: str | None, allowed: float) -> tuple[Report, Path]:
-    """The report, and the folder it belongs in. Only a baseline that was named here may fail the run."""
+def _report(
+    path: Path, given: tuple[ThresholdText, ...], options: argparse.Namespace, bar: Bar
+) -> tuple[Report, Path, Run | None]:
+    """The report, the folder it belongs in, and the run. Only a baseline that was named here may fail the run."""
+    baseline, allowed = options.baseline, compare_door.allowed_share(options)
+    bar.stage(f"reading {path}")
     if path.is_dir() and ((path / "plan.json").exists() or (path / "windows.jsonl").exists()):
-        run = load_run(RunFolder(path.absolute()))
+        run = load_run(RunFolder(path.absolute()), bar.told)
+        bar.stage("judging")
         decisive = None if baseline is None else allowed
         judged = rejudged(run, given, baseline)
-        return report_of(run, thresholds=judged, baseline=baseline, max_regression=decisive), path
+        return report_of(run, thresholds=judged, baseline=baseline, max_regression=decisive), path, run
     if baseline is not None:
         raise UsageError("--baseline needs a run folder; Locust's CSV files hold no distributions to compare")
+    if options.export:
+        raise UsageError("--export needs a run folder; Locust's CSV files hold no windows")
     prefix = find_prefix(path)
-    return report_of_csv(read_locust_csv(prefix), given), prefix.parent
+    return report_of_csv(read_locust_csv(prefix, bar.told), given), prefix.parent, None
 
 
 def rejudged(run: Run, given: Sequence[ThresholdText], baseline: str | None) -> tuple[ThresholdText, ...]:

@@ -1,0 +1,128 @@
+"""What leaves the analyzer beside the reports: exports, GitHub's summary and annotations, the progress bar."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from run_fixture import RunFixture
+
+from acgs_load.analysis.door import run_analyzer
+from acgs_load.analysis.exports import HEADER, to_hgrm
+from acgs_load.analysis.github import ANNOTATIONS_MAX, announce, notices
+from acgs_load.analysis.judge import report_of
+from acgs_load.analysis.load import load_run
+from acgs_load.analysis.progress import Bar
+from acgs_load.contract import Outcome
+from acgs_load.errors import UsageError
+from acgs_load.histogram import Histogram
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run that fails: a write was lost."""
+    fixture = RunFixture(tmp_path / "run").steady(each=1)
+    fixture.add(10, "policy_get", [10], Outcome.FAILED_CHECK, violations=("lost_write",))
+    return fixture.write()
+
+
+def test_windows_as_csv(folder, capsys):
+    """A row a window; counts add up to the report's, labels and latencies stand beside them."""
+    assert run_analyzer([str(folder.path), "--json-only", "--export", "csv"]) == 1
+    rows = list(csv.DictReader((folder.path / "windows.csv").open()))
+    assert tuple(rows[0]) == HEADER
+    report = json.loads(folder.report("json").read_text())
+    for operation in report["operations"]:
+        of = [row for row in rows if row["operation"] == operation["operation"]]
+        assert sum(int(row["samples"]) for row in of) == operation["requests"]
+    assert sum(int(row["lost_write"]) for row in rows) == 1
+    assert {row["latency_p95_ms"] for row in rows if row["operation"] == "policy_list"} == {"10.0"}
+    assert str(folder.path / "windows.csv") in capsys.readouterr().out
+
+
+def test_parquet_without_its_library_is_one_line(folder, monkeypatch, capsys):
+    """It is no requirement; who wants it is told which."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "fastparquet", None)
+    assert run_analyzer([str(folder.path), "--json-only", "--export", "parquet"]) == 2
+    assert "needs pyarrow" in capsys.readouterr().err
+
+
+def test_distributions_as_hgrm(folder):
+    """One for everything and one an operation."""
+    assert run_analyzer([str(folder.path), "--json-only", "--export", "hgrm"]) == 1
+    files = {path.name for path in folder.path.glob("*.hgrm")}
+    assert {"latency.hgrm", "latency-policy_get.hgrm"} <= files
+    assert not any("auth_login" in name for name in files)
+    assert "Total count    =" in (folder.path / "latency.hgrm").read_text()
+
+
+@given(st.lists(st.integers(0, 10_000_000), min_size=1, max_size=300))
+def test_hgrm_tells_the_histogram_s_percentiles(values_us):
+    """Every line's value is the nearest-rank percentile; counts rise to the total; the last line is the maximum."""
+    histogram = Histogram.of(values_us)
+    lines = [line.split() for line in to_hgrm(histogram).splitlines()[2:-3]]
+    for value_ms, quantile, _, _ in lines:
+        expected_us = histogram.percentile_us(float(quantile))
+        assert float(value_ms) == pytest.approx((expected_us or 0) / 1e3, abs=6e-4)
+    counts = [int(count) for _, _, count, _ in lines]
+    assert counts == sorted(counts)
+    assert counts[-1] == len(values_us)
+    assert float(lines[-1][0]) == pytest.approx(max(values_us) / 1e3, rel=0.004, abs=6e-4)
+
+
+def test_exports_of_csv_files_are_refused(capsys):
+    """They have no windows."""
+    assert run_analyzer([str(RECORDED / "full"), "--export", "csv"]) == 2
+    assert "--export needs a run folder" in capsys.readouterr().err
+
+
+def test_github_gets_summary_and_annotations(folder, tmp_path, monkeypatch, capsys):
+    """The Markdown is appended to what stands there; each reason is an error on the job."""
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert run_analyzer([str(folder.path), "--json-only", "--github"]) == 1
+    assert summary.read_text().startswith("before\n## ❌ FAIL")
+    errors = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::error")]
+    assert len(errors) >= 1
+    assert all(line.startswith("::error title=FAIL%3A fixture::") for line in errors)
+    assert any("durability" in line for line in errors)
+
+
+def test_annotations_are_bounded_and_of_one_line(folder):
+    """No text of a target can begin a command of its own, or crowd out the others."""
+    report = report_of(load_run(folder))
+    texts = ("broken\n::set-output name=x::y 100 %", *("again",) * 30)
+    lines = list(notices(replace(report, verdict=replace(report.verdict, reasons=texts), warnings=())))
+    assert len(lines) == ANNOTATIONS_MAX
+    assert not any("\n" in line for line in lines)
+    assert lines[0].endswith("broken ::set-output name=x::y 100 %25")
+    assert "22 more" in lines[-1]
+
+
+def test_a_summary_that_cannot_be_written(folder):
+    """One line."""
+    with pytest.raises(UsageError, match="GITHUB_STEP_SUMMARY"):
+        announce(report_of(load_run(folder)), {"GITHUB_STEP_SUMMARY": "/nowhere/at/all"}, io.StringIO())
+
+
+def test_the_bar_is_drawn_after_two_seconds():
+    """Quick work shows nothing; slow work says what it does; nothing without a terminal."""
+    for terminal, seconds, drawn in ((True, 1.0, False), (True, 3.0, True), (False, 3.0, False)):
+        clock, out = [0.0], io.StringIO()
+        with Bar(Console(file=out, force_terminal=terminal, width=80), lambda clock=clock: clock[0]) as bar:
+            bar.stage("reading")
+            clock[0] = seconds
+            bar.told(0.5)
+        assert ("reading" in out.getvalue()) == drawn
