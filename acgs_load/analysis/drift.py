@@ -2,8 +2,8 @@
 
 Each series is cut into at most 120 equal windows over the hold phases. Its slope is Theil and Sen's; whether it rises
 at all is Mann and Kendall's test, corrected for series that remember (``trend``). A drift is called only if p < 0.001
-and the rise over the run is at least a tenth of the median (for errors: half a point): the test's correction is an
-estimate too, and on 120 windows whose correlation is 0.7 it still calls 0.5 % of level series at that p.
+and the rise over the run is at least a tenth of the median (for errors: half a point): a rise can be certain and
+too small to matter.
 """
 
 from __future__ import annotations
