@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
 from acgs_load.contract import CONFIG_PATH, HASH_HEADER, HEALTH_PATH
 from acgs_load.errors import TargetError
@@ -64,9 +65,25 @@ def fetcher(plan: Plan) -> Get:
     session.verify = plan.tls_verify
 
     def get(path: str) -> requests.Response:
-        return session.get(plan.target + path, timeout=TRY_TIMEOUT_S, allow_redirects=False)
+        answer = session.get(plan.target + path, timeout=TRY_TIMEOUT_S, allow_redirects=False, stream=True)
+        try:
+            _tidy(answer)
+            answer.content  # noqa: B018  read here, so that what goes wrong is this function's to raise
+        finally:
+            answer.close()
+        return answer
 
     return get
+
+
+def _tidy(answer: requests.Response) -> None:
+    """Take the blanks from around header values, which the library leaves there, and values that are said twice."""
+    headers = answer.raw.headers
+    for name in list(headers):
+        values = [value.strip(" \t") for value in headers.getlist(name)]
+        twice_means_twice = name.lower() == "content-encoding"
+        headers[name] = ", ".join(values if twice_means_twice else dict.fromkeys(values))
+    answer.headers = CaseInsensitiveDict(headers)
 
 
 def preflight(

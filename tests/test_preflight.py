@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass, field
 
 import pytest
 import requests
+from broken_peers import Peer, says, says_and_closes
 from test_plan import plan
+from test_transport import head
 
 from acgs_load.errors import TargetError
 from acgs_load.preflight import preflight
@@ -156,3 +159,38 @@ def test_a_rate_limit_below_the_asked_rate_is_a_warning(per_minute, rate, warned
 def test_a_target_without_configuration_is_no_less_a_target(config):
     """What /gateway/config says is read when it is there, and never fails the run."""
     assert Target(Answer(body=healthy()), config=config).check().warnings == ()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (f"X-Constitutional-Hash: {HASH} \t ",),
+        (f"X-Constitutional-Hash: {HASH}", f"x-constitutional-hash: {HASH} "),
+        (f"x-constitutional-hash:{HASH}", "Content-Encoding: GZIP "),
+    ],
+)
+def test_blanks_and_repetitions_are_no_part_of_a_header(lines):
+    """A lawful spelling of the right answer is the right answer, over a real connection, too."""
+    body = json.dumps(healthy()).encode()
+    if "GZIP" in lines[-1]:
+        body = gzip.compress(body)
+    with Peer(says(head(*lines, f"Content-Length: {len(body)}") + body)) as peer:
+        assert preflight(plan(target=peer.url), sleep=lambda _: None).health["status"] == "healthy"
+
+
+def test_a_wrong_hash_beside_the_right_one_is_refused():
+    """Two different words are not one right word."""
+    lines = ("X-Constitutional-Hash: another", f"X-Constitutional-Hash: {HASH}")
+    body = json.dumps(healthy()).encode()
+    with Peer(says(head(*lines, f"Content-Length: {len(body)}") + body)) as peer, pytest.raises(TargetError):
+        preflight(plan(target=peer.url))
+
+
+def test_an_answer_that_ends_in_its_middle_is_asked_for_again():
+    """As any that is not complete."""
+    body = json.dumps(healthy()).encode()
+    cut = head(f"X-Constitutional-Hash: {HASH}", f"Content-Length: {len(body) + 9}") + body
+    pauses = []
+    with Peer(says_and_closes(cut)) as peer, pytest.raises(TargetError, match="for 45 s"):
+        preflight(plan(target=peer.url), sleep=pauses.append, clock=iter(range(0, 1000, 20)).__next__)
+    assert len(pauses) >= 1
