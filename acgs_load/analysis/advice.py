@@ -33,8 +33,21 @@ class Advice(NamedTuple):
 
 def advice_of(report: Report) -> list[Advice]:
     """The most telling first, at most ``ADVICE_MAX``."""
-    found = [*_first_breach(report), *_blame(report), *_troubles(report), *_slowest(report), *_nearest(report)]
+    found = [
+        *_distrusted(report),
+        *_first_breach(report),
+        *_blame(report),
+        *_troubles(report),
+        *_slowest(report),
+        *_nearest(report),
+    ]
     return found[:ADVICE_MAX]
+
+
+def _distrusted(report: Report) -> Iterator[Advice]:
+    if report.verdict.status == "INVALID":
+        text = "the figures may be the load generators' own; settle the reasons above and run again before reading on"
+        yield Advice("Trust", text, "reading")
 
 
 def _first_breach(report: Report) -> Iterator[Advice]:
@@ -102,7 +115,8 @@ def _errors_text(report: Report) -> str | None:
     total = sum(group.errors for group in report.operations)
     worst = sorted((group for group in report.operations if group.errors), key=lambda group: -group.errors)[:BLAMED]
     told = [f"{group.name} {group.errors:,} of its {group.requests:,}" for group in worst]
-    return f"{total:,} errors in {sum(bool(of.errors) for of in report.operations)} operations; {', '.join(told)}"
+    where = sum(bool(group.errors) for group in report.operations)
+    return f"{total:,} errors in {where} operation{'' if where == 1 else 's'}; {', '.join(told)}"
 
 
 def _throughput_text(report: Report, row: Judged) -> str:

@@ -101,8 +101,10 @@ def _sections(report: Report, promised: bool) -> list[tuple[str, str]]:
 
 
 def _states(report: Report) -> dict[str, str]:
-    """For each measure the state of its threshold on the whole run, ``fail`` before ``pass``."""
+    """For each measure the state of its threshold on the whole run, ``fail`` before ``pass``; none without trust."""
     states: dict[str, str] = {}
+    if report.verdict.status == "INVALID":
+        return states
     for row in report.verdict.findings:
         if row.decides and not row.labels and row.during is None and states.get(row.measure) != "fail":
             states[row.measure] = row.state
