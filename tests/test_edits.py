@@ -7,11 +7,11 @@ import time
 
 import pytest
 import requests
-from course_fixture import START_S, FakeClock, course_in, plan_of
+from course_fixture import START_S, FakeClock, course_in, plan_of, report_of, window_at
 from locust_processes import Locust, free_port
 from run_fixture import RunFixture
 
-from acgs_load.analysis.judge import report_of
+from acgs_load.analysis import judge
 from acgs_load.analysis.load import load_run
 from acgs_load.errors import UsageError
 from acgs_load.traffic.arrivals import OpenArrivals, Schedule
@@ -19,7 +19,7 @@ from acgs_load.traffic.edits import AHEAD_S, change_rate, change_users
 from acgs_load.traffic.messages import RATE
 from acgs_load.traffic.rate_curve import RateCurve
 from acgs_load.traffic.shapes import PlanShape
-from acgs_load.traffic.watchers import planned_timeline
+from acgs_load.traffic.watchers import planned_timeline, watchers_of
 
 LONG = {"users": 10, "duration": "100s"}
 
@@ -129,12 +129,35 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path, flags, change, said):
     assert (going.phases(), going.told, going.course.changes) == (before, [], [])
 
 
+def test_thresholds_with_abort_watch_the_changed_load_too(tmp_path):
+    """A target that only breaks under the users who were added is seen to break."""
+    plan = plan_of("latency_p95_ms <= 100 over 5s for 2 abort", flags={"users": 10, "duration": "60s"})
+    clock = FakeClock(START_S)
+    course, shape = course_in(tmp_path, plan, clock), PlanShape()
+    shape.follow(plan, lambda: course.elapsed_s)
+    member, watchers = course.crew.join("a"), watchers_of(course)
+    for second in range(60):
+        clock.epoch_s = START_S + second + 1
+        if second == 20:
+            change_users(course, shape, 500, 1_000.0)
+        phase = course.phases.phase_at(second)
+        latency_s = 0.5 if phase == "edit-1" else 0.05
+        course.take_report(member, report_of(window_at(second, 5, latency_s=latency_s, phase=phase)))
+        course.settle()
+        for watcher in watchers:
+            watcher.look(course)
+        if course.ended_by:
+            break
+    assert course.ended_by == "abort"
+    assert 30 <= second <= 42
+
+
 def test_the_report_says_that_the_load_was_changed(tmp_path):
     """When, from what to what, and which phase it is; a run that nobody changed is not warned about."""
     fixture = RunFixture(tmp_path / "run").steady().sampled()
-    assert not any("changed" in text for text in report_of(load_run(fixture.write())).warnings)
+    assert not any("changed" in text for text in judge.report_of(load_run(fixture.write())).warnings)
     fixture.run["changes"] = [{"phase": "edit-1", "what": "rate", "at_s": 8.3, "from": 40.0, "to": 1200.0}]
-    warned = " ".join(report_of(load_run(fixture.write())).warnings)
+    warned = " ".join(judge.report_of(load_run(fixture.write())).warnings)
     assert "rate 40 → 1,200 at 8 s (phase edit-1)" in warned
 
 

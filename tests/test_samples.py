@@ -102,3 +102,16 @@ def test_a_refused_connection_is_no_answer():
     """Silence is not broken by a refusal."""
     window = window_of([sample(status=0, outcome=Outcome.CONNECTION_ERROR)])
     assert window.last_done_s == 0.0
+
+
+def test_whatever_a_window_counts_survives_the_wire_and_a_merge():
+    """A count that somebody adds to the window and forgets there would be lost between worker and report."""
+    counts = {name: getattr(Window(), name) for name in Window.__slots__ if type(getattr(Window(), name)) is int}
+    assert len(counts) > 10
+    window = Window()
+    for number, name in enumerate(counts, start=1):
+        setattr(window, name, number)
+    once = Window.from_wire(window.to_wire())
+    assert [getattr(once, name) for name in counts] == [*range(1, len(counts) + 1)]
+    once.merge(window)
+    assert [getattr(once, name) for name in counts] == [*range(2, 2 * len(counts) + 1, 2)]
