@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from acgs_load.analysis.compare_table import markdown_table
 from acgs_load.analysis.judged import Judged
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
@@ -14,6 +15,7 @@ LINES_MAX = 59
 REASONS_MAX = 6
 OPERATIONS_MAX = 8
 TROUBLES_MAX = 5
+CHANGES_MAX = 12
 SIGNS = {"PASS": "✅", "FAIL": "❌", "INVALID": "⚠️"}
 STATE_SIGNS = {"pass": "✅", "fail": "❌", "not_measured": "❔"}
 
@@ -63,6 +65,9 @@ def _special(report: Report) -> Iterator[str]:
     if texts:
         yield ""
         yield from (f"- {_escaped(text)}" for text in texts)
+    if report.comparison and report.comparison.changes:
+        yield ""
+        yield from markdown_table(report.comparison, CHANGES_MAX)
 
 
 def _troubles(report: Report) -> Iterator[str]:
