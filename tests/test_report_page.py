@@ -217,6 +217,13 @@ def test_nothing_is_fetched(seen):
     )
 
 
+def test_the_library_s_licence_stands_in_every_copy(seen):
+    """Its makers are named, and its terms are kept with it."""
+    (library,) = [text for script in seen[0].all("script") if "var uPlot" in (text := "".join(script.parts))]
+    assert "Copyright (c)" in library
+    assert "Permission is hereby granted" in library
+
+
 def without_data(page, code):
     """The page's code, its data left out: a run's name may be anything."""
     return code.replace("".join(page.one("script", id="data").parts), "")

@@ -16,6 +16,8 @@ from acgs_load.analysis.report import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIBRARY = "vendor/uPlot.iife.min.js"
+LICENCE = "vendor/uPlot.LICENSE"
+"""It asks to stand in every copy."""
 LIBRARY_STYLE = "vendor/uPlot.min.css"
 TROUBLES = ("errors", "violation-kinds")
 OURS = ("charts.js", "page.js")
@@ -30,7 +32,7 @@ def script_of(report: Report) -> Markup:
         parts += [
             f"<style>{_text(LIBRARY_STYLE)}</style>",
             f'<script type="application/json" id="data">{text.replace("<", _ESCAPED)}</script>',
-            f"<script>{_text(LIBRARY)}</script>",
+            f"<script>/*\n{_text(LICENCE)}\n*/\n{_text(LIBRARY)}</script>",
         ]
     ours = OURS if drawn else OURS[1:]
     parts += [f"<script>{_text(name)}</script>" for name in ours]
