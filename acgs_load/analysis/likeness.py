@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from acgs_load.analysis.load import Run
+from acgs_load.analysis.machines import added_by_generators, added_ms
 from acgs_load.analysis.wording import value_text
 
 ALIKE = (
@@ -27,6 +28,9 @@ ALIKE = (
 MEMORY_STEP_BYTES = 1 << 29
 """Machines of one size differ by less in the memory that they report."""
 
+ADDED_AT = {"p50": 0.5, "p99": 0.99}
+ADDED_FACTOR = 1.5
+
 
 def differences(run: Run, before: Run) -> tuple[str, ...]:
     """Target, load, machine and version where they differ, each as ``what: … then, … now``."""
@@ -42,6 +46,16 @@ def _pairs(run: Run, before: Run) -> Iterator[tuple[str, str, str]]:
     yield "cpus", _said(old.machine.get("cpus")), _said(new.machine.get("cpus"))
     yield "memory", _memory(old.machine), _memory(new.machine)
     yield "suite", _said(old.versions.get("suite")), _said(new.versions.get("suite"))
+    yield from _generators(before, run)
+
+
+def _generators(before: Run, run: Run) -> Iterator[tuple[str, str, str]]:
+    """What the generators themselves added to latencies, where it changed so much that ratios may be theirs."""
+    histograms = added_by_generators(before), added_by_generators(run)
+    for name, quantile in ADDED_AT.items():
+        then, now = (added_ms(histogram, quantile) for histogram in histograms)
+        if then and now and not 1 / ADDED_FACTOR <= now / then <= ADDED_FACTOR:
+            yield f"latency that the generators added, {name}", value_text(then, "ms"), value_text(now, "ms")
 
 
 def _target(run: Run) -> str:
