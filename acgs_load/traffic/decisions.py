@@ -90,7 +90,7 @@ def _disturb(decision: Json, condition: Json, number: int) -> None:
 
 def _elements_near(elements: Sequence[Any]) -> list[Any]:
     """What an element is, and what is taken for one by its text."""
-    like = [str(element) for element in elements if type(element) is int]
+    like: list[Any] = [str(element) for element in elements if type(element) is int]
     like += [int(element) for element in elements if type(element) is str and element.isdigit()]
     return [*elements, *like, *(float(element) for element in elements if type(element) is int), False, ""]
 
