@@ -10,15 +10,15 @@ from acgs_load.analysis.groups import Group
 from acgs_load.analysis.judged import Judged, holds
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.troubles import Trouble
-from acgs_load.analysis.wording import at_text, value_text
+from acgs_load.analysis.wording import at_text, margin_text, value_text
 from acgs_load.contract import AUTH_OPERATIONS, Outcome
 
 ADVICE_MAX = 6
 BLAMED = 3
 SLOW_FACTOR = 3.0
 """An operation this many times slower than the typical one is worth a look, whatever the limits say."""
-NEAR = 0.2
-"""A margin below this is called close."""
+NEAR = 0.5
+"""Of the thresholds that hold, one with less room than this is worth a look."""
 PERCENTILES = {f"latency_{name}_ms": name for name in ("p50", "p75", "p90", "p95", "p99", "p99_9")}
 
 
@@ -114,6 +114,8 @@ def _latency_of(group: Group, measure: str) -> float | None:
 def _errors_text(report: Report) -> str | None:
     total = sum(group.errors for group in report.operations)
     worst = sorted((group for group in report.operations if group.errors), key=lambda group: -group.errors)[:BLAMED]
+    if not worst:
+        return None
     told = [f"{group.name} {group.errors:,} of its {group.requests:,}" for group in worst]
     where = sum(bool(group.errors) for group in report.operations)
     return f"{total:,} errors in {where} operation{'' if where == 1 else 's'}; {', '.join(told)}"
@@ -135,7 +137,7 @@ def _troubles(report: Report) -> Iterator[Advice]:
     errors = [row for row in report.errors if row.kind != Outcome.THROTTLED]
     if errors and not any(row.measure == "error_ratio" and row.state == "fail" for row in report.verdict.findings):
         worst = max(errors, key=lambda row: row.count)
-        yield Advice("Most frequent error", f"{_times_text(worst)}, within the limit on errors", "errors-found")
+        yield Advice("Most frequent error", f"{_times_text(worst)}; no threshold failed over it", "errors-found")
 
 
 def _times_text(row: Trouble) -> str:
@@ -151,10 +153,12 @@ def _slowest(report: Report) -> Iterator[Advice]:
     if len(known) < 2:
         return
     slowest, name = max(known)
+    anchor = f"closeup-operation-{name}"
     typical = statistics.median(value for value, _ in known)
     if typical and slowest >= SLOW_FACTOR * typical:
         text = f"{name}: p95 {value_text(slowest, 'ms')}, {slowest / typical:.1f} × the median of all operations"
-        yield Advice("Slowest operation", text, f"closeup-operation-{name}")
+        near = any(closeup.anchor == anchor for closeup in report.closeups)
+        yield Advice("Slowest operation", text, anchor if near else "operations")
 
 
 def _nearest(report: Report) -> Iterator[Advice]:
@@ -168,8 +172,7 @@ def _nearest(report: Report) -> Iterator[Advice]:
         and row.limit not in (None, 1.0)
         and not (row.unit == "ratio" and row.value == 1.0)  # nothing can be better
     ]
-    if rows:
-        row = min(rows, key=lambda row: row.margin or 0.0)
-        close = "close to its limit" if (row.margin or 0.0) < NEAR else "the closest of those that hold"
-        text = f"{row.expression}: measured {value_text(row.value, row.unit)}, {100 * (row.margin or 0.0):.0f} % inside"
-        yield Advice("Nearest limit", f"{text}; {close}", "thresholds")
+    row = min(rows, key=lambda row: row.margin or 0.0, default=None)
+    if row is not None and (row.margin or 0.0) < NEAR:
+        text = f"{row.expression}: measured {value_text(row.value, row.unit)}, {margin_text(row.margin)} of room"
+        yield Advice("Nearest limit", text, "thresholds")
