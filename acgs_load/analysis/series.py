@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from acgs_load.contract import AUTH_OPERATIONS, ERROR_OUTCOMES
 from acgs_load.histogram import bucket_middle_us
 from acgs_load.measures import measure
-from acgs_load.samples import Window
+from acgs_load.samples import Window, WindowKey
 from acgs_load.timeline import Timeline
 
 Numbers = NDArray[np.float64]
@@ -55,9 +54,8 @@ class Series:
 class _Gathered:
     """Histogram entries and sums as they come."""
 
-    cells: list[int] = field(default_factory=list)
-    buckets: list[int] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
+    entries: list[NDArray[np.int64]] = field(default_factory=list)
+    """Rows of cell, bucket and count."""
     held: dict[int, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     """Sum of latencies and answers by cell of the hold phases."""
     whole: dict[int, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
@@ -65,9 +63,11 @@ class _Gathered:
 
     def hold(self, cell: int, window: Window) -> None:
         latency, sums = window.latency, self.held[cell]
-        self.cells.extend([cell] * len(latency.counts))
-        self.buckets.extend(latency.counts.keys())
-        self.counts.extend(latency.counts.values())
+        count = len(latency.counts)
+        table = np.full((3, count), cell, dtype=np.int64)
+        table[1] = np.fromiter(latency.counts.keys(), np.int64, count)
+        table[2] = np.fromiter(latency.counts.values(), np.int64, count)
+        self.entries.append(table)
         sums[0] += latency.sum_us
         sums[1] += window.answered
 
@@ -80,35 +80,32 @@ class _Gathered:
 def series_of(timeline: Timeline) -> dict[str, Series]:
     """Every operation but ``auth_*``, and ``EVERYTHING`` (whose errors include those of ``auth_*``)."""
     hold_names = timeline.hold_names
-    held_cell, held = _grid(timeline.windows(1, hold_names) if hold_names else [])
-    whole_cell, whole = _grid(timeline.windows(1, None))
+    seconds = [begin for begin, _ in timeline.windows(1, None)]
+    begin, width_s = seconds[0] if seconds else 0, max(1, math.ceil(len(seconds) / CELLS_MAX))
+    held = np.unique([(at - begin) // width_s for at, _ in (timeline.windows(1, hold_names) if hold_names else ())])
     gathered: dict[str, _Gathered] = defaultdict(_Gathered)
-    for key, window in timeline.items():
-        signing_in = key.operation in AUTH_OPERATIONS
-        for name in (EVERYTHING,) if signing_in else (EVERYTHING, key.operation):
-            gathered[name].count(whole_cell(key.second), window)
-            if held and not signing_in and key.phase in hold_names:
-                gathered[name].hold(held_cell(key.second), window)
-    return {name: _series(timeline, name, gathered[name], held, whole) for name in sorted(gathered)}
+    for place, name, window in timeline.grouped(width_s, begin, lambda key: key.operation):
+        for named in (EVERYTHING,) if name in AUTH_OPERATIONS else (EVERYTHING, name):
+            gathered[named].count(place, window)
 
+    def held_name(key: WindowKey) -> str | None:
+        return key.operation if key.phase in hold_names and key.operation not in AUTH_OPERATIONS else None
 
-def _grid(spans: Sequence[tuple[int, int]]) -> tuple[Callable[[int], int], int]:
-    """From an epoch second to its cell, the nearest one where it lies outside; and how many cells there are."""
-    seconds = np.array([begin for begin, _ in spans], dtype=np.int64)
-    width = max(1, math.ceil(len(seconds) / CELLS_MAX))
-    last = max(0, len(seconds) - 1)
-
-    @cache
-    def cell(second: int) -> int:
-        return min(int(np.searchsorted(seconds, second)), last) // width
-
-    return cell, last // width + 1 if spans else 0
+    for place, name, window in timeline.grouped(width_s, begin, held_name) if len(held) else ():
+        # an answer may come a moment after its phase; it counts in the nearest cell
+        cell = min(int(np.searchsorted(held, place)), len(held) - 1)
+        for named in (EVERYTHING, name):
+            gathered[named].hold(cell, window)
+    cells = max((place for of in gathered.values() for place in of.whole), default=-1) + 1
+    cells = max(cells, math.ceil(len(seconds) / width_s))
+    return {name: _series(timeline, name, gathered[name], len(held), cells) for name in sorted(gathered)}
 
 
 def _series(timeline: Timeline, name: str, of: _Gathered, held: int, whole: int) -> Series:
-    buckets, places = np.unique(np.array(of.buckets, dtype=np.int64), return_inverse=True)
-    flat = np.array(of.cells, dtype=np.int64) * len(buckets) + places
-    counts = np.bincount(flat, weights=np.array(of.counts, dtype=np.float64), minlength=held * len(buckets))
+    rows = np.concatenate([np.zeros((3, 0), dtype=np.int64), *of.entries], axis=1)
+    buckets, places = np.unique(rows[1], return_inverse=True)
+    flat = rows[0] * len(buckets) + places
+    counts = np.bincount(flat, weights=rows[2], minlength=held * len(buckets))
     labels = {"operation": name} if name else {}
     parts = {"hold": timeline.slice(labels, timeline.hold_names), "run": timeline.slice(labels)}
     values = {kind: measure(kind, parts["run" if kind == "error_ratio" else "hold"]).value for kind in COMPARED}
