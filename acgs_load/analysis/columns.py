@@ -83,10 +83,14 @@ class Spreads:
     counts: npt.NDArray[Any]
 
     @classmethod
-    def of(cls, wires: Sequence[Sequence[int] | None]) -> Spreads:
+    def of(cls, wires: Sequence[list[int] | None]) -> Spreads:
         """From ``Histogram.to_wire`` of each window; None where it has none. Raises UnusualRowError."""
         present = np.array([wire is not None for wire in wires], dtype=np.bool_)
-        flat = _checked(_whole(chain.from_iterable(wire for wire in wires if wire is not None)))
+        numbers = array("q")
+        for wire in wires:
+            if wire is not None:
+                numbers.fromlist(wire)
+        flat = _checked(np.frombuffer(numbers or array("q"), dtype=np.int64))
         lengths = _whole(len(wire) for wire in wires if wire is not None)
         if len(lengths) and not (lengths.min() >= _HEAD and (lengths % 2 == 1).all()):
             raise UnusualRowError

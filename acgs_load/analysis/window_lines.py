@@ -15,7 +15,7 @@ from acgs_load.analysis.lines import parsed_line
 from acgs_load.errors import UsageError
 from acgs_load.samples import Window, WindowKey
 
-BATCH_BYTES = 2 << 20
+BATCH_BYTES = 512 << 10
 Told = Callable[[float], None]
 """Called with the share that is done, 0–1."""
 
