@@ -14,6 +14,7 @@ from acgs_load.traffic.heads import HeadMemory
 HEADERS_LIMIT_BYTES = 1024 * 1024
 BODY_LIMIT_BYTES = 64 * 1024 * 1024
 _NAMES_LIMIT = 4096
+_END = b"\r\n\r\n"
 _LISTS = frozenset({"content-encoding", "transfer-encoding"})
 """Headers in which the same value twice means two things."""
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -52,6 +53,7 @@ class Answer:
     __slots__ = (
         "_chunks",
         "_fields",
+        "_head",
         "_head_only",
         "_parser",
         "_taken_bytes",
@@ -59,15 +61,18 @@ class Answer:
         "headers",
         "keep_alive",
         "on_body",
+        "on_header",
         "status",
         "surplus",
         "whole",
     )
 
     def __init__(self) -> None:
-        self._fields: dict[str, str] = {}
+        self._fields: dict[bytes, bytes] = {}
+        self._head = b""
         self._chunks: list[bytes] = []
-        # A bound C method: the parser calls it per piece of body without a Python frame.
+        # Bound C methods: the parser calls them per header and per piece of body without a Python frame.
+        self.on_header = self._fields.__setitem__
         self.on_body = self._chunks.append
         self._parser = HttpResponseParser(self)
         self.surplus = False
@@ -94,6 +99,8 @@ class Answer:
                 self.status, self.headers, self.body = known
                 self.whole = self.keep_alive = True
                 return None
+        if self.status == 0:
+            self._head = data.lstrip(b"\r\n") if first else self._head + data
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -134,17 +141,17 @@ class Answer:
         if self.whole:
             self.surplus = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser, which leaves the blanks after a value on it."""
-        add_header(self._fields, _LOWER_NAMES[name], value.decode("latin-1"))
-
     def on_headers_complete(self) -> None:
         """Called by the parser. Trailers come after this and are left out."""
         if self.whole:
             return
         self.status = self._parser.get_status_code()
-        self.headers = dict(self._fields)
+        head, _, self._head = self._head.partition(_END)
+        names = _LOWER_NAMES
+        headers = {names[name]: value.decode("latin-1").rstrip(" \t") for name, value in self._fields.items()}
         self._fields.clear()
+        # each line is a header of its own, unless some came more than once
+        self.headers = headers if len(headers) == head.count(b"\r\n") else _joined(head)
         if self._head_only and self.status >= 200:
             self._complete()
             # The parser would wait for the body that the headers speak of.
@@ -167,6 +174,16 @@ class Answer:
         self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._fields.clear()
+
+
+def _joined(head: bytes) -> dict[str, str]:
+    """The headers of a head whose lines are not all of different names; the parser found each of them sound."""
+    headers: dict[str, str] = {}
+    for line in head.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if colon and not name.startswith(b"HTTP/"):
+            add_header(headers, _LOWER_NAMES[name], value.decode("latin-1"))
+    return headers
 
 
 def _parser_words(status: int, error: Exception) -> str:
