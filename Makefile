@@ -18,7 +18,7 @@ demo: $(VENV)/.run
 	$(BIN)/python run_load_test.py --test-name demo --test-type smoke --target embedded:0
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)
