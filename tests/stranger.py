@@ -186,7 +186,7 @@ class Visitor(BaseHTTPRequestHandler):
         version = "HTTP/1.0" if until_end else "HTTP/1.1"
         lines = [
             f"{version} {status} {REASONS[turn % 4]}",
-            *(f"{name}:{' ' * (turn % 3)}{value}" for name, value in fields),
+            *(f"{name}:{' ' * (turn % 3)}{value}{_train(turn, name)}" for name, value in fields),
         ]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         pieces = [head, body] if turn % 2 else [head + body]
@@ -206,6 +206,8 @@ class Visitor(BaseHTTPRequestHandler):
             ("cache-control", "no-store"),
             ("vary", "accept-encoding"),
         ]
+        if turn % 16 == 9:
+            fields.append(("X-Constitutional-HASH", self.server.store.constitution))
         if turn % 16 == 3:
             fields.insert(0, ("x-ballast", "b" * 7000))
         return fields
@@ -226,6 +228,11 @@ class Visitor(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing about requests."""
+
+
+def _train(turn: int, name: str) -> str:
+    """Blanks after a value, which HTTP allows and takes for nothing."""
+    return " \t" if turn % 5 == 2 and name.lower().startswith("x-") else ""
 
 
 def _chunk(data: bytes, extension: str) -> bytes:
