@@ -173,7 +173,7 @@ def test_truthful_answers_pass(truthful):
     assert {str(s.outcome) for s in truthful.recorder.samples} == {"ok"}
 
 
-@pytest.mark.parametrize(("operation", "violation", "words", "defect"), ROWS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("operation", "violation", "words", "defect"), ROWS, ids=[" ".join(row[:3]) for row in ROWS])
 def test_a_planted_defect_is_found(operation, violation, words, defect):
     """The defect makes answers of its operation fail with its violation, and an example tells a stranger why."""
     stage = Stage(tenants=("tenant-001", "tenant-002"))
