@@ -32,9 +32,9 @@ def read_settings_file(path: str) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{path}: holds {_kind_of(value)}; write one object of UPPER_CASE keys")
-    strange = next((key for key in value if not isinstance(key, str)), None)
-    if strange is not None:
-        raise UsageError(f"{path}: key {strange!r} is no text; write one object of UPPER_CASE keys")
+    strange = [key for key in value if not isinstance(key, str)]
+    if strange:
+        raise UsageError(f"{path}: key {strange[0]!r} is no text; write one object of UPPER_CASE keys")
     return value
 
 

@@ -221,6 +221,7 @@ def test_wrong_files_are_refused_in_one_line(config, content, told):
         ("WEB_UI: 1\n", "must be true or false"),
         ("{[a]: 1}\n", "not YAML"),
         ("a: \x00\n", "not YAML"),
+        ("? ", "key None is no text"),
     ],
 )
 def test_wrong_yaml_is_refused_in_one_line(config, text, told):
