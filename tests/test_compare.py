@@ -18,6 +18,7 @@ from acgs_load.analysis.door import run_analyzer
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.load import load_run
 from acgs_load.analysis.regressions import read_share
+from acgs_load.analysis.render_junit import to_junit
 from acgs_load.analysis.series import EVERYTHING
 from acgs_load.analysis.student import critical_t, two_sided_p
 from acgs_load.contract import Outcome
@@ -200,6 +201,9 @@ def test_a_baseline_fails_the_run_like_the_comparison(tmp_path):
     assert value["verdict"] == "FAIL"
     assert any(reason.startswith("latency_p95_ms") for reason in value["reasons"])
     assert value["comparison"]["word"] == "regression"
+    compared = report_of(load_run(after), baseline=str(before.path), max_regression=0.05)
+    assert '<testcase classname="baseline"' in to_junit(compared)
+    assert 'failures="1"' in to_junit(compared)
     assert report_of(load_run(after), baseline=str(before.path)).verdict.status == "PASS"
 
 

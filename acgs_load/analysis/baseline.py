@@ -50,6 +50,8 @@ class Comparison:
     """Why the baseline cannot be trusted; empty where it can."""
     max_regression: float
     """How much worse a figure may become, as a share of it."""
+    decides: bool
+    """Whether a regression beyond that fails the run; else the comparison is only told."""
 
     @property
     def word(self) -> Word:
@@ -105,4 +107,5 @@ def compared(
         changes(series_of(baseline.timeline), series_of(run.timeline), allowed),
         tuple(distrust(baseline)),
         allowed,
+        max_regression is not None,
     )

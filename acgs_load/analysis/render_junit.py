@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from acgs_load.analysis.baseline import Comparison
 from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.regressions import change_text
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.wording import value_text
@@ -25,7 +27,10 @@ def to_junit(report: Report) -> str:
     for row in rows:
         _case(suite, row)
     failed = sum(1 for row in rows if row.decides and row.state != "pass")
-    suite.set("tests", str(len(rows) + 1))
+    compared = report.comparison is not None and report.comparison.decides
+    if report.comparison is not None and compared:
+        failed += _compared(suite, report.comparison)
+    suite.set("tests", str(len(rows) + 1 + compared))
     suite.set("failures", str(failed))
     suite.set("errors", str(int(untrusted)))
     suite.set("skipped", str(sum(1 for row in rows if not row.decides and row.state != "pass")))
@@ -38,6 +43,17 @@ def _trust(suite: ElementTree.Element, report: Report, untrusted: bool) -> None:
     if untrusted:
         error = ElementTree.SubElement(case, "error", message=_clean(next(iter(report.verdict.reasons), "INVALID")))
         error.text = _clean("\n".join(report.verdict.reasons))
+
+
+def _compared(suite: ElementTree.Element, comparison: Comparison) -> int:
+    """A case for the comparison with the baseline; gives 1 where it failed."""
+    name = f"no figure worse than the baseline's by more than {100 * comparison.max_regression:g} %"
+    case = ElementTree.SubElement(suite, "testcase", classname="baseline", name=name)
+    if not comparison.beyond:
+        return 0
+    failure = ElementTree.SubElement(case, "failure", message=_clean(change_text(comparison.beyond[0])))
+    failure.text = _clean("\n".join(change_text(change) for change in comparison.beyond))
+    return 1
 
 
 def _case(suite: ElementTree.Element, row: Judged) -> None:
