@@ -29,6 +29,7 @@ PAIRS = 100
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_the_same_thing_is_rarely_called_different():
     """Of 100 pairs of five minutes of the same target at most 5 have any figure called different."""
     called = sum(_called(Course(), Course(), seed) for seed in range(0, 2 * PAIRS, 2))
@@ -36,6 +37,7 @@ def test_the_same_thing_is_rarely_called_different():
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_a_tenth_more_latency_is_found():
     """Of 100 pairs of five minutes in which every latency is 10 % longer, 95 end as a regression beyond 5 %."""
     found = 0

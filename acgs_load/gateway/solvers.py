@@ -161,6 +161,8 @@ class Solvers:
 async def _ask(solver: Process, question: Question) -> Verdict:
     assert solver.stdin is not None
     assert solver.stdout is not None
+    if solver.stdin.is_closing():  # uvloop would raise RuntimeError at a write
+        raise BrokenPipeError("the solver is gone")
     solver.stdin.write(json.dumps(question._asdict()).encode() + b"\n")
     await solver.stdin.drain()
     answer = json.loads(await solver.stdout.readuntil(b"\n"))
