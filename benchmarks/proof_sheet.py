@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from acgs_load.traffic.proofs import ProofBook, Verification
+from acgs_load.traffic.user.proofs import ProofBook, Verification
 
 FORMULAS = 96
 """Every family, verdict and spelling. Not all of them: k6 has to read the sheet once for each user."""

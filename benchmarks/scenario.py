@@ -19,8 +19,8 @@ from typing import Any
 
 from acgs_load.contract import DEFAULT_MIX
 from acgs_load.errors import LoadTestError, UsageError
-from acgs_load.traffic.accounts import DEFAULT_TENANTS
-from acgs_load.traffic.deck import whole_weights
+from acgs_load.traffic.user.accounts import DEFAULT_TENANTS
+from acgs_load.traffic.worker.deck import whole_weights
 from benchmarks.crowd import gateway
 from benchmarks.gateway_target import GatewayTarget, Rounds, shares
 from benchmarks.generators import Generator, Load, Told, environment, k6

@@ -13,10 +13,10 @@ from acgs_load.contract import Outcome
 from acgs_load.plan import Plan, ThresholdText
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Sample, Window, WindowKey
-from acgs_load.traffic.course import Course
-from acgs_load.traffic.crew import Crew
+from acgs_load.traffic.master.course import Course
+from acgs_load.traffic.master.crew import Crew
+from acgs_load.traffic.master.telemetry import Telemetry, to_rows
 from acgs_load.traffic.phases import PhaseBook
-from acgs_load.traffic.telemetry import Telemetry, to_rows
 
 
 def plan_of(*thresholds: str, flags: dict[str, object] | None = None, **changes: Any) -> Plan:

@@ -13,10 +13,10 @@ import gevent
 
 from acgs_load.contract import OPERATIONS, Outcome
 from acgs_load.samples import Sample
-from acgs_load.traffic.equipment import Equipment
-from acgs_load.traffic.plug import plug
-from acgs_load.traffic.shapes import PlanShape
-from acgs_load.traffic.users import AcgsUser
+from acgs_load.traffic.engine.plug import plug
+from acgs_load.traffic.engine.shapes import PlanShape
+from acgs_load.traffic.engine.users import AcgsUser
+from acgs_load.traffic.worker.equipment import Equipment
 
 KIND = os.environ.get("FAKE_VISIT", "quick")
 NAMES = {

@@ -10,9 +10,9 @@ from fake_target import HASH, FakeTarget
 from acgs_load.contract import OPERATIONS, Outcome
 from acgs_load.plan import Node, Plan
 from acgs_load.plan import Stage as PlanStage
-from acgs_load.traffic.exchange import Reply
-from acgs_load.traffic.proofs import ProofBook
-from acgs_load.traffic.world import SharedWorld
+from acgs_load.traffic.transport.exchange import Reply
+from acgs_load.traffic.user.proofs import ProofBook
+from acgs_load.traffic.user.world import SharedWorld
 
 _BOOK = functools.cache(ProofBook)
 SCENARIOS = ("constitutional", "tenant", "policy", "formal", "integrity")
@@ -92,7 +92,7 @@ class Stage:
         self.sent = []
         self.defects = {}
         self.before = {}
-        with mock.patch("acgs_load.traffic.world.ProofBook", _BOOK):  # one seed, one book: it is dear to build
+        with mock.patch("acgs_load.traffic.user.world.ProofBook", _BOOK):  # one seed, one book: it is dear to build
             self.world = SharedWorld(plan_of(**plan), 0, 1)
         self.world.clock = lambda: self.now_s
         self.world.epoch = lambda: 1_770_000_000.123

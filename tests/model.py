@@ -19,7 +19,7 @@ from run_fixture import STARTED, RunFixture
 
 from acgs_load.contract import Outcome
 from acgs_load.plan import Plan, Search
-from acgs_load.traffic.bracket import Bracket
+from acgs_load.traffic.master.bracket import Bracket
 
 OPERATIONS = ("policy_get", "audit_create", "tenant_data_access")
 Draw = Callable[[random.Random], float]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acgs_load.analysis.series import EVERYTHING, QUANTILES, Series
+from acgs_load.analysis.comparing.series import EVERYTHING, QUANTILES, Series
 from acgs_load.histogram import bucket_middle_us
 
 OPERATIONS = {"policy_get": (0.5, 20.0), "policy_create": (0.3, 45.0), "audit_create": (0.2, 30.0)}

@@ -9,7 +9,7 @@ import pytest
 from run_fixture import thresholds
 
 from acgs_load.analysis.csv_report import report_of_csv
-from acgs_load.analysis.locust_csv import find_prefix, read_locust_csv
+from acgs_load.analysis.reading.locust_csv import find_prefix, read_locust_csv
 from acgs_load.analysis.render_html import to_html
 from acgs_load.analysis.render_json import to_json
 from acgs_load.analysis.render_markdown import to_markdown

@@ -19,8 +19,8 @@ from acgs_load.analysis.door import run_analyzer
 from acgs_load.analysis.exports import HEADER, to_hgrm
 from acgs_load.analysis.github import ANNOTATIONS_MAX, announce, notices
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.load import load_run
 from acgs_load.analysis.progress import Bar
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.contract import Outcome
 from acgs_load.errors import UsageError
 from acgs_load.histogram import Histogram

@@ -5,7 +5,7 @@ import json
 import pytest
 from run_fixture import STARTED, RunFixture, plan_of
 
-from acgs_load.analysis.load import load_run
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.errors import NothingMeasuredError, UsageError
 from acgs_load.run_folder import RunFolder
 

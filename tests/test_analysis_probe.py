@@ -10,8 +10,8 @@ from rich.console import Console
 from run_fixture import STARTED, RunFixture
 
 from acgs_load.analysis.judge import analyse, report_of
-from acgs_load.analysis.load import load_run
-from acgs_load.analysis.machines import machine_measures
+from acgs_load.analysis.judging.machines import machine_measures
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.render_json import to_object
 from acgs_load.analysis.terminal import print_report
 from acgs_load.errors import UsageError

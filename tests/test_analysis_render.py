@@ -11,12 +11,12 @@ from PIL import Image
 from rich.console import Console
 from run_fixture import RunFixture, plan_of, thresholds
 
-from acgs_load.analysis.axes import linear, time_axis, values_axis
-from acgs_load.analysis.drawing import drawing_of
+from acgs_load.analysis.drawing.axes import linear, time_axis, values_axis
+from acgs_load.analysis.drawing.panels import POINTS_MAX, Line, Panel
+from acgs_load.analysis.drawing.png import to_png
+from acgs_load.analysis.drawing.shapes import drawing_of
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.load import load_run
-from acgs_load.analysis.panels import POINTS_MAX, Line, Panel
-from acgs_load.analysis.png import to_png
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.render_html import to_html
 from acgs_load.analysis.render_junit import to_junit
 from acgs_load.analysis.render_markdown import to_markdown

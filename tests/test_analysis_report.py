@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from run_fixture import REGION, STARTED, RunFixture, plan_of, thresholds
 
 from acgs_load.analysis.judge import analyse, report_of
-from acgs_load.analysis.load import load_run
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.render_json import to_json, to_object
 from acgs_load.contract import Outcome
 from acgs_load.measures import MEASURES

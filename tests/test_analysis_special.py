@@ -6,9 +6,9 @@ import pytest
 from run_fixture import RunFixture, plan_of, thresholds
 
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.load import load_run
+from acgs_load.analysis.judging.trend import mann_kendall_p
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.story import findings_text
-from acgs_load.analysis.trend import mann_kendall_p
 from acgs_load.contract import Outcome
 from acgs_load.errors import ExitCode, UsageError
 from acgs_load.plan import Search, Stage, ThresholdText

@@ -6,8 +6,8 @@ import pytest
 from run_fixture import STARTED, RunFixture, plan_of, thresholds
 
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.load import load_run
-from acgs_load.analysis.machines import lag_p99_ms
+from acgs_load.analysis.judging.machines import lag_p99_ms
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.contract import Outcome
 from acgs_load.errors import ExitCode, UsageError
 from acgs_load.health import HealthRow

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acgs_load.analysis import archive
-from acgs_load.analysis.archive import Archive
-from acgs_load.analysis.columns import ColumnsBuilder
-from acgs_load.analysis.load import _window
-from acgs_load.analysis.window_lines import read_windows
+from acgs_load.analysis.reading import archive
+from acgs_load.analysis.reading.archive import Archive
+from acgs_load.analysis.reading.columns import ColumnsBuilder
+from acgs_load.analysis.reading.load import _window
+from acgs_load.analysis.reading.window_lines import read_windows
 from acgs_load.contract import Outcome, Violation
 from acgs_load.errors import UsageError
 from acgs_load.measures import MEASURES, measure
@@ -197,7 +197,7 @@ def test_batches_do_not_matter(tmp_path, monkeypatch):
     ]
     path.write_text("\n".join([*rows[:20], "", *rows[20:]]) + '\n{"second"')
     for size in (1, 400, 10**6):
-        monkeypatch.setattr("acgs_load.analysis.window_lines.BATCH_BYTES", size)
+        monkeypatch.setattr("acgs_load.analysis.reading.window_lines.BATCH_BYTES", size)
         columns, torn = read_windows(path, _window)
         assert (len(columns), torn, int(columns.scalars["samples"].sum())) == (50, True, sum(range(50)))
     path.write_text("\n".join([*rows[:20], "", "{}", *rows[20:]]) + "\n")

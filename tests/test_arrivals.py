@@ -13,8 +13,8 @@ import quiet_locust  # noqa: F401  # before anything that imports Locust
 from course_fixture import plan_of
 
 from acgs_load.plan import Stage
-from acgs_load.traffic.arrivals import ArrivalsOverError, ClosedArrivals, OpenArrivals, Schedule
-from acgs_load.traffic.rate_curve import RateCurve
+from acgs_load.traffic.worker.arrivals import ArrivalsOverError, ClosedArrivals, OpenArrivals, Schedule
+from acgs_load.traffic.worker.rate_curve import RateCurve
 
 
 def _curve(*stretches):

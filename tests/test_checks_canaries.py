@@ -9,8 +9,8 @@ from fake_transport import Stage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acgs_load.traffic.canaries import canary_tenant, foreign_canary
-from acgs_load.traffic.canonical import canonical_bytes, sha256_or_reason
+from acgs_load.traffic.checks.canaries import canary_tenant, foreign_canary
+from acgs_load.traffic.checks.canonical import canonical_bytes, sha256_or_reason
 
 HEX = "0123456789abcdef"
 OWN = f"canary-own-{HEX}"

@@ -5,8 +5,8 @@ import itertools
 from fake_transport import Stage, unanswered
 
 from acgs_load.contract import Outcome
-from acgs_load.traffic.chain import ChainKnowledge
-from acgs_load.traffic.checks_integrity import check_appended, check_window
+from acgs_load.traffic.checks.chain import ChainKnowledge
+from acgs_load.traffic.checks.integrity import check_appended, check_window
 
 
 def seen(stage):

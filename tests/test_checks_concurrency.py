@@ -6,9 +6,9 @@ import pytest
 from fake_transport import HASH, FakeAnswer, Stage, unanswered
 
 from acgs_load.contract import Outcome
-from acgs_load.traffic.checks_policy import check_decision, check_read
-from acgs_load.traffic.content import policy_content
-from acgs_load.traffic.policies import OwnPolicy, content_of
+from acgs_load.traffic.checks.policy import check_decision, check_read
+from acgs_load.traffic.user.content import policy_content
+from acgs_load.traffic.user.policies import OwnPolicy, content_of
 
 CONTENTS = [content_of(policy_content(number * 977, "user")) for number in range(4)]
 

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 from fake_logic import solve, solve_script
 
-from acgs_load.traffic.claims import make_claims
-from acgs_load.traffic.models import Assertions, sort_value
-from acgs_load.traffic.proofs import CLAIM_COUNT, ProofBook
-from acgs_load.traffic.smtlib import compile_term, parse_expressions
+from acgs_load.traffic.checks.models import Assertions, sort_value
+from acgs_load.traffic.checks.smtlib import compile_term, parse_expressions
+from acgs_load.traffic.user.claims import make_claims
+from acgs_load.traffic.user.proofs import CLAIM_COUNT, ProofBook
 
 CLAIMS = make_claims(Random(11), 96)
 

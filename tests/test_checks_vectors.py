@@ -6,10 +6,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from acgs_load.traffic.canonical import canonical_bytes, canonical_sha256
-from acgs_load.traffic.chain import entry_hash, genesis_hash
-from acgs_load.traffic.rules import decide
-from acgs_load.traffic.signatures import published_keys, signature_problem
+from acgs_load.traffic.checks.canonical import canonical_bytes, canonical_sha256
+from acgs_load.traffic.checks.chain import entry_hash, genesis_hash
+from acgs_load.traffic.checks.rules import decide
+from acgs_load.traffic.checks.signatures import published_keys, signature_problem
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text(encoding="utf-8"))
 

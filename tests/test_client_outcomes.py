@@ -7,9 +7,9 @@ import pytest
 from fake_transport import Stage
 
 from acgs_load.contract import OPERATIONS, Outcome
-from acgs_load.traffic.exchange import Reply
-from acgs_load.traffic.fields import FIELDS, field_problem
-from acgs_load.traffic.judgement import Ask, judge
+from acgs_load.traffic.checks.fields import FIELDS, field_problem
+from acgs_load.traffic.transport.exchange import Reply
+from acgs_load.traffic.user.judgement import Ask, judge
 
 HASH = "cdd01ef066bc6cf2"
 FOREIGN = "canary-other-0123456789abcdef"

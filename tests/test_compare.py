@@ -11,16 +11,16 @@ import pytest
 from model_series import Course, simulated
 from run_fixture import RunFixture, plan_of
 
-from acgs_load.analysis.baseline import compared
-from acgs_load.analysis.blocks import Blocks, blocks_for
-from acgs_load.analysis.compare import Word, changes
+from acgs_load.analysis.comparing.baseline import compared
+from acgs_load.analysis.comparing.blocks import Blocks, blocks_for
+from acgs_load.analysis.comparing.comparison import Word, changes
+from acgs_load.analysis.comparing.regressions import read_share
+from acgs_load.analysis.comparing.series import EVERYTHING
+from acgs_load.analysis.comparing.student import critical_t, two_sided_p
 from acgs_load.analysis.door import run_analyzer
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.load import load_run
-from acgs_load.analysis.regressions import read_share
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.render_junit import to_junit
-from acgs_load.analysis.series import EVERYTHING
-from acgs_load.analysis.student import critical_t, two_sided_p
 from acgs_load.contract import Outcome
 from acgs_load.errors import UsageError
 

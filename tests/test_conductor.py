@@ -12,13 +12,13 @@ from course_fixture import course_in, plan_of
 from acgs_load.errors import GeneratorError
 from acgs_load.run_folder import RunFolder
 from acgs_load.traffic.clock import Clock
-from acgs_load.traffic.course import Course
-from acgs_load.traffic.crew import Crew
+from acgs_load.traffic.engine.shapes import PlanShape
+from acgs_load.traffic.master.course import Course
+from acgs_load.traffic.master.crew import Crew
+from acgs_load.traffic.master.performance import Performance
+from acgs_load.traffic.master.telemetry import Telemetry
 from acgs_load.traffic.messages import END, PLAN, RATE, START
-from acgs_load.traffic.performance import Performance
 from acgs_load.traffic.phases import PhaseBook
-from acgs_load.traffic.shapes import PlanShape
-from acgs_load.traffic.telemetry import Telemetry
 
 
 class _Podium:
@@ -108,7 +108,7 @@ def test_a_run_whose_workers_are_all_lost_ends(tmp_path):
 
 def test_a_worker_that_never_reports_in_full_is_not_waited_for_for_ever(tmp_path, monkeypatch):
     """After the stop time-out it counts as lost, and the record says so."""
-    monkeypatch.setattr("acgs_load.traffic.performance.FINAL_SPARE_S", 0.2)
+    monkeypatch.setattr("acgs_load.traffic.master.performance.FINAL_SPARE_S", 0.2)
     _, record = _perform(tmp_path, _Podium(answers=False), stop_timeout_s=0.1)
     assert record["workers_lost"] == 2
     assert "did not report in full" in record["errors"][0]

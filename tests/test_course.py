@@ -11,10 +11,10 @@ from course_fixture import START_S, FakeClock, arrival_counts, course_in, lines,
 
 from acgs_load.contract import Outcome
 from acgs_load.health import HealthRow
-from acgs_load.traffic.descriptors import SPARE, descriptor_complaint
-from acgs_load.traffic.exporter import RunTotals
-from acgs_load.traffic.parent import Parent
+from acgs_load.traffic.engine.parent import Parent
+from acgs_load.traffic.master.exporter import RunTotals
 from acgs_load.traffic.phases import ramp_end_s
+from acgs_load.traffic.worker.descriptors import SPARE, descriptor_complaint
 
 
 def test_lost_samples_and_lost_workers_are_told(tmp_path):

@@ -10,9 +10,9 @@ import pytest
 from fake_logic import compare, holds, kind
 
 from acgs_load.gateway.rules import judge
-from acgs_load.traffic.content import policy_content
-from acgs_load.traffic.decisions import decision_on
-from acgs_load.traffic.rules import decide
+from acgs_load.traffic.checks.rules import decide
+from acgs_load.traffic.user.content import policy_content
+from acgs_load.traffic.user.decisions import decision_on
 
 ORDERS = ("<", "<=", ">", ">=")
 MISSING = object()

@@ -10,7 +10,7 @@ from locust.runners import WorkerNode
 from test_plan import plan
 
 from acgs_load.plan import Node
-from acgs_load.traffic.dispatch import ShareDispatcher, worker_shares
+from acgs_load.traffic.engine.dispatch import ShareDispatcher, worker_shares
 
 
 class Somebody(User):

@@ -12,14 +12,14 @@ from locust_processes import Locust, free_port
 from run_fixture import RunFixture
 
 from acgs_load.analysis import judge
-from acgs_load.analysis.load import load_run
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.errors import UsageError
-from acgs_load.traffic.arrivals import OpenArrivals, Schedule
-from acgs_load.traffic.edits import AHEAD_S, change_rate, change_users
+from acgs_load.traffic.engine.shapes import PlanShape
+from acgs_load.traffic.master.edits import AHEAD_S, change_rate, change_users
+from acgs_load.traffic.master.watchers import planned_timeline, watchers_of
 from acgs_load.traffic.messages import RATE
-from acgs_load.traffic.rate_curve import RateCurve
-from acgs_load.traffic.shapes import PlanShape
-from acgs_load.traffic.watchers import planned_timeline, watchers_of
+from acgs_load.traffic.worker.arrivals import OpenArrivals, Schedule
+from acgs_load.traffic.worker.rate_curve import RateCurve
 
 LONG = {"users": 10, "duration": "100s"}
 

@@ -7,9 +7,9 @@ import random
 import orjson
 import pytest
 
-from acgs_load.traffic.canaries import CANARY, foreign_canary
-from acgs_load.traffic.chain import ENTRY_FIELDS, entry_hash
-from acgs_load.traffic.forms import ANY, Field, Form
+from acgs_load.traffic.checks.canaries import CANARY, foreign_canary
+from acgs_load.traffic.checks.chain import ENTRY_FIELDS, entry_hash
+from acgs_load.traffic.checks.forms import ANY, Field, Form
 
 _TEXT = frozenset({str})
 _ROW = (Field("id", frozenset({str, int})), Field("note", ANY))

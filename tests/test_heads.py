@@ -2,9 +2,9 @@
 
 import pytest
 
-from acgs_load.traffic import answer as answer_module
-from acgs_load.traffic.answer import Answer
-from acgs_load.traffic.heads import HEADS_MAX, REST_ANSWERS, HeadMemory
+from acgs_load.traffic.transport import answer as answer_module
+from acgs_load.traffic.transport.answer import Answer
+from acgs_load.traffic.transport.heads import HEADS_MAX, REST_ANSWERS, HeadMemory
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from run_fixture import thresholds
 
-from acgs_load.analysis import locust_history
 from acgs_load.analysis.csv_report import report_of_csv
 from acgs_load.analysis.door import run_analyzer
-from acgs_load.analysis.locust_csv import find_prefix, read_locust_csv
-from acgs_load.analysis.locust_history import read_history
+from acgs_load.analysis.reading import locust_history
+from acgs_load.analysis.reading.locust_csv import find_prefix, read_locust_csv
+from acgs_load.analysis.reading.locust_history import read_history
 from acgs_load.errors import UsageError
 
 RECORDED = Path(__file__).parent / "recorded"

@@ -10,8 +10,8 @@ from model import Queue, Target, closed_load, constant, exponential, lognormal, 
 from run_fixture import plan_of, thresholds
 
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.knee import knee_of
-from acgs_load.analysis.load import load_run
+from acgs_load.analysis.judging.knee import knee_of
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.story import findings_text
 from acgs_load.plan import Plan, Search, Stage, ThresholdText
 

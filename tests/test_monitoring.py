@@ -18,7 +18,7 @@ from acgs_load.contract import Outcome, Violation
 from acgs_load.gateway.metrics import Metrics
 from acgs_load.health import HealthRow
 from acgs_load.samples import Sample, Window, WindowKey
-from acgs_load.traffic.exporter import RunTotals
+from acgs_load.traffic.master.exporter import RunTotals
 
 MONITORING = PROJECT / "monitoring"
 DASHBOARDS = sorted((MONITORING / "grafana" / "dashboards").glob("*.json"))

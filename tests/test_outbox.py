@@ -7,11 +7,11 @@ import gevent
 import pytest
 from gevent import monkey
 
-from acgs_load.traffic.connection import Connection
-from acgs_load.traffic.deadlines import DeadlineWheel
-from acgs_load.traffic.fast import FastTransport
-from acgs_load.traffic.faults import CLOSED_HERE, UNANSWERED, UNSENT
-from acgs_load.traffic.outbox import Outbox
+from acgs_load.traffic.transport.connection import Connection
+from acgs_load.traffic.transport.deadlines import DeadlineWheel
+from acgs_load.traffic.transport.fast import FastTransport
+from acgs_load.traffic.transport.faults import CLOSED_HERE, UNANSWERED, UNSENT
+from acgs_load.traffic.transport.outbox import Outbox
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 

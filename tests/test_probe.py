@@ -10,10 +10,10 @@ import pytest
 import quiet_locust  # noqa: F401  # before anything that imports Locust
 
 from acgs_load.histogram import Histogram
-from acgs_load.traffic import probe
 from acgs_load.traffic.clock import Clock
-from acgs_load.traffic.probe import INTERVAL_NS, LoopProbe
-from acgs_load.traffic.vitals import Vitals
+from acgs_load.traffic.worker import probe
+from acgs_load.traffic.worker.probe import INTERVAL_NS, LoopProbe
+from acgs_load.traffic.worker.vitals import Vitals
 
 INTERVAL_S = INTERVAL_NS / 1e9
 

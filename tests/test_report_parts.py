@@ -10,14 +10,14 @@ from browser import tree
 from run_fixture import RunFixture, plan_of, thresholds
 
 from acgs_load.analysis.advice import ADVICE_MAX, advice_of
-from acgs_load.analysis.assurances import PROMISES, assurances
-from acgs_load.analysis.breaches import Demand, breaches
-from acgs_load.analysis.buckets import POINTS_MAX, buckets_of
-from acgs_load.analysis.closeups import curve_of, heat_of
 from acgs_load.analysis.command import again_of, command_of
+from acgs_load.analysis.drawing.breaches import Demand, breaches
+from acgs_load.analysis.drawing.closeups import curve_of, heat_of
+from acgs_load.analysis.drawing.panels import Band, Line
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.load import load_run
-from acgs_load.analysis.panels import Band, Line
+from acgs_load.analysis.judging.assurances import PROMISES, assurances
+from acgs_load.analysis.reading.buckets import POINTS_MAX, buckets_of
+from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.render_html import bar_width, statuses_text, to_html
 from acgs_load.analysis.render_json import to_json
 from acgs_load.analysis.troubles import Trouble

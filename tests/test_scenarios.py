@@ -8,7 +8,7 @@ from fake_logic import sha
 from fake_transport import SCENARIOS, FakeAnswer, FakeArrivals, Stage
 
 from acgs_load.contract import OPERATIONS
-from acgs_load.traffic.memory import EVENTS_MAX
+from acgs_load.traffic.user.memory import EVENTS_MAX
 
 FIXED = {
     "constitutional": ["constitutional_verify", "constitutional_score", "constitutional_formal_request"],

@@ -6,8 +6,8 @@ import pytest
 import quiet_locust  # noqa: F401  # before anything that imports Locust
 from course_fixture import plan_of
 
+from acgs_load.traffic.engine.shapes import TICK_S, PlanShape
 from acgs_load.traffic.phases import AFTER, PhaseBook
-from acgs_load.traffic.shapes import TICK_S, PlanShape
 
 
 def test_a_spike_scaled_to_twenty_seconds_rises_within_its_fifth():

@@ -12,10 +12,10 @@ from course_fixture import plan_of, sample
 from locust.stats import RequestStats
 
 from acgs_load.errors import UsageError
-from acgs_load.traffic.arrivals import OpenArrivals
-from acgs_load.traffic.equipment import Equipment
 from acgs_load.traffic.messages import END, FINAL, PLAN, PONG, RATE, READY, START
-from acgs_load.traffic.station import Station
+from acgs_load.traffic.worker.arrivals import OpenArrivals
+from acgs_load.traffic.worker.equipment import Equipment
+from acgs_load.traffic.worker.station import Station
 
 
 class _Seat:

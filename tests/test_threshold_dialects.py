@@ -8,7 +8,7 @@ import pytest
 from run_fixture import thresholds
 
 from acgs_load.analysis.csv_report import report_of_csv
-from acgs_load.analysis.locust_csv import read_locust_csv
+from acgs_load.analysis.reading.locust_csv import read_locust_csv
 from acgs_load.errors import UsageError
 from acgs_load.measures import MEASURES
 from acgs_load.plan import ThresholdText

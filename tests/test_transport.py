@@ -26,10 +26,10 @@ from broken_peers import (
 
 from acgs_load.contract import Outcome
 from acgs_load.plan import Plan
-from acgs_load.traffic.exchange import Reply, Transport
-from acgs_load.traffic.plain import PlainTransport, Route
-from acgs_load.traffic.target import Target
-from acgs_load.traffic.transport import transport_for
+from acgs_load.traffic.transport.door import transport_for
+from acgs_load.traffic.transport.exchange import Reply, Transport
+from acgs_load.traffic.transport.plain import PlainTransport, Route
+from acgs_load.traffic.transport.target import Target
 
 BAD, LOST, LATE = Outcome.BAD_RESPONSE, Outcome.CONNECTION_ERROR, Outcome.TIMEOUT
 KINDS = ("fast", "plain")

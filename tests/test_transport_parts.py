@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 from test_transport import head, transport
 
 from acgs_load.errors import UsageError
-from acgs_load.traffic import answer as answer_module
-from acgs_load.traffic import deadlines, resolution
-from acgs_load.traffic.answer import Answer
-from acgs_load.traffic.connection import Connection
-from acgs_load.traffic.content_coding import decoded
-from acgs_load.traffic.deadlines import TICK_S, DeadlineWheel
-from acgs_load.traffic.faults import BODY_TOO_BIG, UNANSWERED
-from acgs_load.traffic.outbox import Outbox
-from acgs_load.traffic.resolution import Address, Addresses
-from acgs_load.traffic.target import Target
+from acgs_load.traffic.transport import answer as answer_module
+from acgs_load.traffic.transport import deadlines, resolution
+from acgs_load.traffic.transport.answer import Answer
+from acgs_load.traffic.transport.connection import Connection
+from acgs_load.traffic.transport.content_coding import decoded
+from acgs_load.traffic.transport.deadlines import TICK_S, DeadlineWheel
+from acgs_load.traffic.transport.faults import BODY_TOO_BIG, UNANSWERED
+from acgs_load.traffic.transport.outbox import Outbox
+from acgs_load.traffic.transport.resolution import Address, Addresses
+from acgs_load.traffic.transport.target import Target
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from broken_peers import (
 )
 from test_transport import BAD, KINDS, LATE, LOST, MEGABYTE, Outcome, head, transport, words
 
-from acgs_load.traffic import fast, plain
+from acgs_load.traffic.transport import fast, plain
 
 NOW_OK = (200, None, b"ok")
 

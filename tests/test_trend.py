@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from acgs_load.analysis import trend
-from acgs_load.analysis.trend import mann_kendall_p, memory_factor, theil_sen_slope
+from acgs_load.analysis.judging import trend
+from acgs_load.analysis.judging.trend import mann_kendall_p, memory_factor, theil_sen_slope
 
 
 def level(memory: float, count: int, random: np.random.Generator) -> np.ndarray:

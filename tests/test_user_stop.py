@@ -10,7 +10,7 @@ import running
 SCRIPT = """
 import gevent, random
 from locust.env import Environment
-from acgs_load.traffic.users import AcgsUser
+from acgs_load.traffic.engine.users import AcgsUser
 
 sent, done = [], []
 

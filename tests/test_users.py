@@ -11,8 +11,8 @@ import pytest
 from quiet_locust import locust
 
 from acgs_load.contract import DEFAULT_MIX
-from acgs_load.traffic.deck import Deck, whole_weights
-from acgs_load.traffic.users import TASKS, AcgsUser, follow_mix
+from acgs_load.traffic.engine.users import TASKS, AcgsUser, follow_mix
+from acgs_load.traffic.worker.deck import Deck, whole_weights
 
 
 @pytest.mark.parametrize(

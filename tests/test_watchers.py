@@ -6,9 +6,9 @@ import pytest
 from course_fixture import START_S, FakeClock, arrival_counts, breaking, course_in, plan_of, report_of, window_at
 
 from acgs_load.plan import Search
-from acgs_load.traffic.bracket import Bracket
+from acgs_load.traffic.master.bracket import Bracket
+from acgs_load.traffic.master.watchers import RateSearch, ThresholdWatch, watchers_of
 from acgs_load.traffic.messages import RATE
-from acgs_load.traffic.watchers import RateSearch, ThresholdWatch, watchers_of
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from fake_transport import FakeAnswer, Stage, plan_of
 
 from acgs_load.errors import UsageError
 from acgs_load.plan import Account
-from acgs_load.traffic.accounts import DEFAULT_TENANTS, extra_identity, identity_of, secrets_from, user_number
-from acgs_load.traffic.draws import Draws
-from acgs_load.traffic.headers import common_lines
-from acgs_load.traffic.routes import routes_of
-from acgs_load.traffic.timestamps import timestamp_text
-from acgs_load.traffic.world import SharedWorld
+from acgs_load.traffic.user.accounts import DEFAULT_TENANTS, extra_identity, identity_of, secrets_from, user_number
+from acgs_load.traffic.user.draws import Draws
+from acgs_load.traffic.user.headers import common_lines
+from acgs_load.traffic.user.routes import routes_of
+from acgs_load.traffic.user.timestamps import timestamp_text
+from acgs_load.traffic.user.world import SharedWorld
 
 
 def test_no_two_workers_give_a_number_away_twice():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from acgs_load.analysis.groups import Group
-from acgs_load.analysis.judged import Judged, holds
+from acgs_load.analysis.judging.judged import Judged, holds
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.troubles import Trouble
 from acgs_load.analysis.wording import at_text, margin_text, value_text

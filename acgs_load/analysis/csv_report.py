@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from acgs_load.analysis.drawing.panels import POINTS_MAX, Line, Panel
 from acgs_load.analysis.groups import Group, Latency
-from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.locust_csv import Entry, LocustCsv
-from acgs_load.analysis.locust_history import seconds_between
-from acgs_load.analysis.panels import POINTS_MAX, Line, Panel
+from acgs_load.analysis.judging.judged import Judged
+from acgs_load.analysis.judging.verdict import failure_text
+from acgs_load.analysis.reading.locust_csv import Entry, LocustCsv
+from acgs_load.analysis.reading.locust_history import seconds_between
 from acgs_load.analysis.report import Facts, Report, Verdict
 from acgs_load.analysis.troubles import EXAMPLES, Trouble
-from acgs_load.analysis.verdict import failure_text
 from acgs_load.contract import DEFAULT_MIX
 from acgs_load.errors import ExitCode, NothingMeasuredError, UsageError
 from acgs_load.measures import MEASURES, Measure

@@ -13,14 +13,14 @@ from typing import NoReturn
 from rich.console import Console
 
 import acgs_load
-from acgs_load.analysis import compare_door
+from acgs_load.analysis.comparing import door as compare_door
 from acgs_load.analysis.csv_report import report_of_csv
 from acgs_load.analysis.exports import KINDS, export
 from acgs_load.analysis.github import announce
 from acgs_load.analysis.judge import report_of
-from acgs_load.analysis.load import Run, load_run
-from acgs_load.analysis.locust_csv import find_prefix, read_locust_csv
 from acgs_load.analysis.progress import Bar
+from acgs_load.analysis.reading.load import Run, load_run
+from acgs_load.analysis.reading.locust_csv import find_prefix, read_locust_csv
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.terminal import print_report
 from acgs_load.analysis.watch import watch

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from acgs_load.analysis.columns import SUMS
 from acgs_load.analysis.groups import QUANTILES, traffic
-from acgs_load.analysis.load import Run
+from acgs_load.analysis.reading.columns import SUMS
+from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import AUTH_OPERATIONS, Outcome, Violation
 from acgs_load.errors import UsageError
 from acgs_load.histogram import Histogram, bucket_middle_us

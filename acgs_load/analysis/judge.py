@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from acgs_load.analysis import groups, troubles
-from acgs_load.analysis.baseline import all_measures, compared, load_baseline
-from acgs_load.analysis.breaches import demands_of
-from acgs_load.analysis.breaking import breaking_point
-from acgs_load.analysis.buckets import buckets_of
-from acgs_load.analysis.closeups import closeups
-from acgs_load.analysis.drift import drifts
-from acgs_load.analysis.load import Run, load_run
-from acgs_load.analysis.machines import (
+from acgs_load.analysis.comparing.baseline import all_measures, compared, load_baseline
+from acgs_load.analysis.comparing.regressions import judged_by
+from acgs_load.analysis.drawing.breaches import demands_of
+from acgs_load.analysis.drawing.closeups import closeups
+from acgs_load.analysis.drawing.run_panels import run_panels
+from acgs_load.analysis.judging.breaking import breaking_point
+from acgs_load.analysis.judging.drift import drifts
+from acgs_load.analysis.judging.machines import (
     added_by_generators,
     added_ms,
     health_in_run,
@@ -23,12 +23,12 @@ from acgs_load.analysis.machines import (
     processes,
     target_load,
 )
+from acgs_load.analysis.judging.recovery import recovery
+from acgs_load.analysis.judging.verdict import findings, verdict_of
 from acgs_load.analysis.notes import notes_of, warnings_of
-from acgs_load.analysis.recovery import recovery
-from acgs_load.analysis.regressions import judged_by
+from acgs_load.analysis.reading.buckets import buckets_of
+from acgs_load.analysis.reading.load import Run, load_run
 from acgs_load.analysis.report import Facts, Report
-from acgs_load.analysis.run_panels import run_panels
-from acgs_load.analysis.verdict import findings, verdict_of
 from acgs_load.analysis.write import write_report
 from acgs_load.plan import ThresholdText
 from acgs_load.run_folder import RunFolder

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from acgs_load.analysis.drift import Drift
 from acgs_load.analysis.groups import latency_of, traffic
-from acgs_load.analysis.load import Run
-from acgs_load.analysis.machines import added_by_generators, added_ms
-from acgs_load.analysis.trust import UNSENT_LIMIT, tokenless
+from acgs_load.analysis.judging.drift import Drift
+from acgs_load.analysis.judging.machines import added_by_generators, added_ms
+from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless
+from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.wording import at_text, value_text
 from acgs_load.measures import Measure
 

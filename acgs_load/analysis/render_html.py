@@ -9,14 +9,14 @@ from typing import Any
 import jinja2
 
 from acgs_load.analysis.advice import advice_of
-from acgs_load.analysis.assurances import assurances
-from acgs_load.analysis.closeup_drawing import closeup_drawing, spark_of
 from acgs_load.analysis.command import again_of, command_of
-from acgs_load.analysis.drawing import drawing_of
-from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.page_script import TEMPLATES, drawn_panels, script_of
-from acgs_load.analysis.palette import INKS
-from acgs_load.analysis.regressions import interval_text, moved_text
+from acgs_load.analysis.comparing.regressions import interval_text, moved_text
+from acgs_load.analysis.drawing.closeup_drawing import closeup_drawing, spark_of
+from acgs_load.analysis.drawing.page_script import TEMPLATES, drawn_panels, script_of
+from acgs_load.analysis.drawing.palette import INKS
+from acgs_load.analysis.drawing.shapes import drawing_of
+from acgs_load.analysis.judging.assurances import assurances
+from acgs_load.analysis.judging.judged import Judged
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text

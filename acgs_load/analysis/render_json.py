@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from acgs_load.analysis.advice import advice_of
-from acgs_load.analysis.breaking import BreakingPoint, Step
-from acgs_load.analysis.compare import CONFIDENCE, Change
+from acgs_load.analysis.comparing.comparison import CONFIDENCE, Change
+from acgs_load.analysis.drawing.panels import Panel
 from acgs_load.analysis.groups import Group, Latency, Share
-from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.machines import Load
-from acgs_load.analysis.panels import Panel
+from acgs_load.analysis.judging.breaking import BreakingPoint, Step
+from acgs_load.analysis.judging.judged import Judged
+from acgs_load.analysis.judging.machines import Load
 from acgs_load.analysis.report import SCHEMA_VERSION, Facts, Report
 from acgs_load.analysis.troubles import Trouble
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from acgs_load.analysis.baseline import Comparison
-from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.regressions import change_text
+from acgs_load.analysis.comparing.baseline import Comparison
+from acgs_load.analysis.comparing.regressions import change_text
+from acgs_load.analysis.judging.judged import Judged
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.wording import value_text

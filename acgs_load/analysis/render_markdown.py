@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from acgs_load.analysis.compare_table import markdown_table
-from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.comparing.table import markdown_table
+from acgs_load.analysis.judging.judged import Judged
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.troubles import summaries

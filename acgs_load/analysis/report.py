@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from acgs_load.analysis.baseline import Comparison
-from acgs_load.analysis.breaking import BreakingPoint
-from acgs_load.analysis.closeups import CloseUp
-from acgs_load.analysis.drift import Drift
+from acgs_load.analysis.comparing.baseline import Comparison
+from acgs_load.analysis.drawing.closeups import CloseUp
+from acgs_load.analysis.drawing.panels import Panel
 from acgs_load.analysis.groups import Group, Latency, Share
-from acgs_load.analysis.judged import Judged
-from acgs_load.analysis.machines import Load, Process
-from acgs_load.analysis.panels import Panel
-from acgs_load.analysis.recovery import Recovery
+from acgs_load.analysis.judging.breaking import BreakingPoint
+from acgs_load.analysis.judging.drift import Drift
+from acgs_load.analysis.judging.judged import Judged
+from acgs_load.analysis.judging.machines import Load, Process
+from acgs_load.analysis.judging.recovery import Recovery
 from acgs_load.analysis.troubles import Trouble
 from acgs_load.errors import ExitCode
 from acgs_load.measures import Measure

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from acgs_load.analysis.breaking import BreakingPoint, Step
-from acgs_load.analysis.knee import Knee
-from acgs_load.analysis.recovery import Recovery
-from acgs_load.analysis.regressions import comparison_text
+from acgs_load.analysis.comparing.regressions import comparison_text
+from acgs_load.analysis.judging.breaking import BreakingPoint, Step
+from acgs_load.analysis.judging.knee import Knee
+from acgs_load.analysis.judging.recovery import Recovery
 from acgs_load.analysis.report import Facts, Report
 from acgs_load.analysis.wording import at_text, value_text
 

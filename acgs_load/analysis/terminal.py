@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from acgs_load.analysis.judged import Judged
+from acgs_load.analysis.judging.judged import Judged
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.troubles import Trouble, summaries

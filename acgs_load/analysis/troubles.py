@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from acgs_load.analysis.load import Run
+from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import ERROR_OUTCOMES, OPERATIONS, Outcome, Violation
 
 EXAMPLES = 5

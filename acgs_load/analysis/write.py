@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from acgs_load.analysis.png import to_png
+from acgs_load.analysis.drawing.png import to_png
 from acgs_load.analysis.render_html import to_html
 from acgs_load.analysis.render_json import to_json
 from acgs_load.analysis.render_junit import to_junit

@@ -25,15 +25,15 @@ from acgs_load.contract import DEFAULT_MIX, Outcome  # noqa: E402
 from acgs_load.errors import GeneratorError  # noqa: E402
 from acgs_load.plan import Plan  # noqa: E402
 from acgs_load.samples import Window  # noqa: E402
-from acgs_load.traffic.arrivals import ClosedArrivals  # noqa: E402
 from acgs_load.traffic.clock import Clock  # noqa: E402
-from acgs_load.traffic.deck import Deck  # noqa: E402
-from acgs_load.traffic.descriptors import raise_descriptor_limit  # noqa: E402
+from acgs_load.traffic.engine.users import AcgsUser, Visit  # noqa: E402
 from acgs_load.traffic.phases import PhaseBook  # noqa: E402
-from acgs_load.traffic.recorder import WindowRecorder  # noqa: E402
-from acgs_load.traffic.transport import transport_for  # noqa: E402
-from acgs_load.traffic.users import AcgsUser, Visit  # noqa: E402
-from acgs_load.traffic.world import SharedWorld  # noqa: E402
+from acgs_load.traffic.transport.door import transport_for  # noqa: E402
+from acgs_load.traffic.user.world import SharedWorld  # noqa: E402
+from acgs_load.traffic.worker.arrivals import ClosedArrivals  # noqa: E402
+from acgs_load.traffic.worker.deck import Deck  # noqa: E402
+from acgs_load.traffic.worker.descriptors import raise_descriptor_limit  # noqa: E402
+from acgs_load.traffic.worker.recorder import WindowRecorder  # noqa: E402
 from benchmarks.scripts.ours import benchmark_plan  # noqa: E402
 
 FIRST = 100

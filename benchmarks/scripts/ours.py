@@ -24,20 +24,20 @@ import orjson  # noqa: E402
 from acgs_load.contract import Outcome, Violation  # noqa: E402
 from acgs_load.plan import Plan, Stage  # noqa: E402
 from acgs_load.samples import Sample, Window  # noqa: E402
-from acgs_load.traffic.accounts import Identity, secrets_from  # noqa: E402
-from acgs_load.traffic.arrivals import ClosedArrivals, OpenArrivals, Schedule  # noqa: E402
-from acgs_load.traffic.checks import check_hash, violations_of  # noqa: E402
-from acgs_load.traffic.checks_constitutional import check_constitution  # noqa: E402
-from acgs_load.traffic.client import Client, Terms  # noqa: E402
+from acgs_load.traffic.checks.constitutional import check_constitution  # noqa: E402
+from acgs_load.traffic.checks.findings import check_hash, violations_of  # noqa: E402
 from acgs_load.traffic.clock import Clock  # noqa: E402
-from acgs_load.traffic.draws import Draws  # noqa: E402
-from acgs_load.traffic.exchange import Reply, Transport  # noqa: E402
-from acgs_load.traffic.headers import common_lines  # noqa: E402
 from acgs_load.traffic.phases import PhaseBook  # noqa: E402
-from acgs_load.traffic.rate_curve import RateCurve  # noqa: E402
-from acgs_load.traffic.recorder import WindowRecorder  # noqa: E402
-from acgs_load.traffic.routes import routes_of  # noqa: E402
-from acgs_load.traffic.transport import transport_for  # noqa: E402
+from acgs_load.traffic.transport.door import transport_for  # noqa: E402
+from acgs_load.traffic.transport.exchange import Reply, Transport  # noqa: E402
+from acgs_load.traffic.user.accounts import Identity, secrets_from  # noqa: E402
+from acgs_load.traffic.user.client import Client, Terms  # noqa: E402
+from acgs_load.traffic.user.draws import Draws  # noqa: E402
+from acgs_load.traffic.user.headers import common_lines  # noqa: E402
+from acgs_load.traffic.user.routes import routes_of  # noqa: E402
+from acgs_load.traffic.worker.arrivals import ClosedArrivals, OpenArrivals, Schedule  # noqa: E402
+from acgs_load.traffic.worker.rate_curve import RateCurve  # noqa: E402
+from acgs_load.traffic.worker.recorder import WindowRecorder  # noqa: E402
 from benchmarks.exchange_facts import HASH, HEADERS, OPERATION, PATH, SCENARIO, header_lines  # noqa: E402
 
 Exchange = Callable[[], None]

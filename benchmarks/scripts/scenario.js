@@ -59,7 +59,7 @@ function begin() {
   };
 }
 
-// Smooth weighted round-robin, as acgs_load.traffic.deck deals.
+// Smooth weighted round-robin, as acgs_load.traffic.worker.deck deals.
 function dealt(weights) {
   const names = Object.keys(weights);
   const total = names.reduce((sum, name) => sum + weights[name], 0);

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from acgs_load.traffic.checks_constitutional import check_constitution, check_score
-from acgs_load.traffic.client import Client, json_bytes
+from acgs_load.traffic.checks.constitutional import check_constitution, check_score
 from acgs_load.traffic.scenarios.formal import verify
+from acgs_load.traffic.user.client import Client, json_bytes
 
 if TYPE_CHECKING:
-    from acgs_load.traffic.world import SharedWorld
+    from acgs_load.traffic.user.world import SharedWorld
 
 _OPERATIONS = ("policy_evaluation", "governance_review", "resource_allocation", "data_access", "model_deployment")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from acgs_load.traffic.checks_formal import check_constraints, check_obligation, check_verification
-from acgs_load.traffic.client import Client, json_bytes
-from acgs_load.traffic.proofs import OBLIGATION_TIMEOUT_MS, Verification
-from acgs_load.traffic.timestamps import timestamp_text
+from acgs_load.traffic.checks.formal import check_constraints, check_obligation, check_verification
+from acgs_load.traffic.user.client import Client, json_bytes
+from acgs_load.traffic.user.proofs import OBLIGATION_TIMEOUT_MS, Verification
+from acgs_load.traffic.user.timestamps import timestamp_text
 
 if TYPE_CHECKING:
-    from acgs_load.traffic.world import SharedWorld
+    from acgs_load.traffic.user.world import SharedWorld
 
 
 def run(client: Client, world: SharedWorld) -> None:

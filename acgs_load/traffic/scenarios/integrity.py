@@ -6,9 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from acgs_load.contract import Violation
-from acgs_load.traffic.chain import entry_hash
-from acgs_load.traffic.checks import Finding
-from acgs_load.traffic.checks_integrity import (
+from acgs_load.traffic.checks.chain import entry_hash
+from acgs_load.traffic.checks.fields import Json
+from acgs_load.traffic.checks.findings import Finding
+from acgs_load.traffic.checks.integrity import (
     OwnEvent,
     check_appended,
     check_event,
@@ -16,15 +17,14 @@ from acgs_load.traffic.checks_integrity import (
     check_validation,
     check_window,
 )
-from acgs_load.traffic.client import Answer, Client, json_bytes
-from acgs_load.traffic.fields import Json
-from acgs_load.traffic.memory import SignedEntry
-from acgs_load.traffic.sign_in import fetch_signing_keys
-from acgs_load.traffic.signatures import with_one_bit_flipped
-from acgs_load.traffic.timestamps import timestamp_text
+from acgs_load.traffic.checks.signatures import with_one_bit_flipped
+from acgs_load.traffic.user.client import Answer, Client, json_bytes
+from acgs_load.traffic.user.memory import SignedEntry
+from acgs_load.traffic.user.sign_in import fetch_signing_keys
+from acgs_load.traffic.user.timestamps import timestamp_text
 
 if TYPE_CHECKING:
-    from acgs_load.traffic.world import SharedWorld
+    from acgs_load.traffic.user.world import SharedWorld
 
 _EVENT_TYPES = ("policy_change", "access_granted", "access_denied", "model_deployed", "vote_cast")
 _ACTORS = ("council", "Prüfstelle", "審査", 'the "steward"')

@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from acgs_load.contract import ANSWERED_OUTCOMES, Violation
-from acgs_load.traffic.checks_policy import check_created, check_decision, check_list, check_read, check_updated
-from acgs_load.traffic.client import Client, json_bytes
-from acgs_load.traffic.content import policy_content
-from acgs_load.traffic.decisions import decision_on
-from acgs_load.traffic.policies import OwnPolicy, content_of, content_sha256
+from acgs_load.traffic.checks.policy import check_created, check_decision, check_list, check_read, check_updated
+from acgs_load.traffic.user.client import Client, json_bytes
+from acgs_load.traffic.user.content import policy_content
+from acgs_load.traffic.user.decisions import decision_on
+from acgs_load.traffic.user.policies import OwnPolicy, content_of, content_sha256
 
 if TYPE_CHECKING:
-    from acgs_load.traffic.world import SharedWorld
+    from acgs_load.traffic.user.world import SharedWorld
 
 _PLACEHOLDER = "{policy_id}"
 _UNTRUE = frozenset({Violation.STALE_READ, Violation.LOST_WRITE})

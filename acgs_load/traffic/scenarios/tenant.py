@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from acgs_load.contract import Outcome
-from acgs_load.traffic.canaries import canary_tenant
-from acgs_load.traffic.checks_tenant import check_config, check_no_records, check_own_data
-from acgs_load.traffic.client import Client, json_bytes
+from acgs_load.traffic.checks.canaries import canary_tenant
+from acgs_load.traffic.checks.tenant import check_config, check_no_records, check_own_data
+from acgs_load.traffic.user.client import Client, json_bytes
 
 if TYPE_CHECKING:
-    from acgs_load.traffic.world import SharedWorld
+    from acgs_load.traffic.user.world import SharedWorld
 
 _SETTINGS = ("retention_days", "session_limit", "review_mode", "audit_enabled", "approvers", "greeting")
 _MODES = ("strict", "advisory", "off", "überprüft")

@@ -1,4 +1,4 @@
-// Random data of the same kinds and in the same proportions as acgs_load.traffic.content draws them.
+// Random data of the same kinds and in the same proportions as acgs_load.traffic.user.content draws them.
 const ACTIONS = ['read', 'deploy', 'delete', 'approve', 'publish', 'export'];
 const REGIONS = ['us-east-1', 'us-west-2', 'eu-west-1', 'ap-southeast-1'];
 const ROLES = ['auditor', 'operator', 'steward', 'Änderungsrat'];

@@ -1,0 +1,1 @@
+"""From tables to findings: thresholds, trust, breaking point, recovery, drift."""

@@ -1,0 +1,117 @@
+"""Can the figures be believed at all? Each reason why not says what was seen, what it means and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from acgs_load.analysis.judging.machines import LAG_LIMIT_MS, SATURATED_CPU, SATURATED_S, health_in_run, processes
+from acgs_load.analysis.reading.load import Run
+from acgs_load.analysis.wording import shortened
+
+UNSENT_LIMIT = 0.01
+"""Share of the arrivals of an open load that may stay unsent."""
+SKEW_LIMIT_MS = 1_000.0
+"""Clocks that differ by more cannot be put on one axis of whole seconds."""
+ERROR_MAX = 200
+"""Characters of an error's text in a reason."""
+TOKENLESS_LIMIT = 0.01
+"""Share of users that may be without a token at the end of the ramp."""
+
+
+def distrust(run: Run) -> list[str]:
+    """Why the results are not trustworthy, the heaviest reason first; empty where they are."""
+    return [*_cut_short(run), *_losses(run), *_saturation(run), *_arrivals(run), *_clocks(run)]
+
+
+def _cut_short(run: Run) -> Iterator[str]:
+    if not run.record.complete:
+        yield (
+            "the run was cut short before it could write run.json, so its end is not known; "
+            f"see {run.folder.logs.name}/master.log for why, and run again"
+        )
+    elif any("cut short" in sentence for sentence in run.missing):
+        yield "a file of a finished run is cut short, so rows are lost; check the disk and run again"
+    if run.record.complete and not run.health:
+        yield "nobody watched the load generators (generators.csv has no rows); check logs/master.log and run again"
+
+
+def _losses(run: Run) -> Iterator[str]:
+    record = run.record
+    if record.workers_lost or record.ended_by == "workers_lost":
+        lost = [f"{worker.number} ({worker.region})" for worker in record.workers if worker.lost]
+        named = f": {', '.join(lost[:8])}" if lost else ""
+        yield (
+            f"{record.workers_lost or 'all'} of {len(record.workers)} workers lost{named}; "
+            "their load and samples are missing; see logs/worker-<n>.log, and the kernel log for memory, and run again"
+        )
+    if record.samples_lost:
+        yield (
+            f"{record.samples_lost:,} samples counted by workers never reached the master; "
+            "check the network between them, raise stop-timeout, and run again"
+        )
+    if record.user_errors:
+        first = f", first: {shortened(record.errors[0], ERROR_MAX)}" if record.errors else ""
+        yield (
+            f"{record.user_errors:,} errors inside the simulated users (not the target's){first}; "
+            "see logs/worker-<n>.log and report them"
+        )
+
+
+def _saturation(run: Run) -> Iterator[str]:
+    seen = processes(health_in_run(run))
+    hot = [process for process in seen if process.saturated_s >= SATURATED_S]
+    if hot:
+        worst = max(hot, key=lambda process: process.saturated_s)
+        yield (
+            f"load generator saturated: {_named(process.name for process in hot)} above {SATURATED_CPU:.0%} of a core, "
+            f"{worst.name} for {worst.saturated_s} s in a row; latencies contain the generator's own queue. "
+            "Use more workers or machines, or fewer users"
+        )
+    late = [process for process in seen if process.generates and process.loop_lag_p99_ms > LAG_LIMIT_MS]
+    if late:
+        slowest = max(late, key=lambda process: process.loop_lag_p99_ms)
+        yield (
+            f"load generator late: the event loop of {_named(process.name for process in late)} adds up to "
+            f"{slowest.loop_lag_p99_ms:,.0f} ms to latencies at p99 (limit {LAG_LIMIT_MS:.0f} ms). "
+            "Leave cores for the generators, use more workers, or fewer users"
+        )
+
+
+def _arrivals(run: Run) -> Iterator[str]:
+    arrivals = run.record.arrivals
+    if arrivals and arrivals.scheduled and arrivals.unsent / arrivals.scheduled > UNSENT_LIMIT:
+        yield (
+            f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals ({arrivals.unsent / arrivals.scheduled:.1%}) "
+            "were never sent, because no user was free: the rate asked for was not offered. "
+            "Raise --users, or lower --rate"
+        )
+
+
+def _clocks(run: Run) -> Iterator[str]:
+    skew_ms = run.record.clock_skew_ms
+    if skew_ms is not None and abs(skew_ms) > SKEW_LIMIT_MS:
+        yield (
+            f"clocks of the load generators differ by {abs(skew_ms):,.0f} ms, more than can be corrected "
+            f"({SKEW_LIMIT_MS:,.0f} ms); set them by NTP and run again"
+        )
+
+
+def tokenless(run: Run) -> tuple[str | None, str | None]:
+    """Users without a token at the end of the ramp: (why the run fails, or None; a warning, or None)."""
+    users = run.record.users
+    if users is None or not users.without_token:
+        return None, None
+    everybody = users.reached or users.wanted
+    share = users.without_token / everybody if everybody else 1.0
+    said = f"{users.without_token:,} of {everybody:,} users ({share:.1%}) had no token at the end of the ramp"
+    if share > TOKENLESS_LIMIT:
+        return (
+            f"{said}, more than {TOKENLESS_LIMIT:.0%}: they sent no load; check accounts and auth_login's errors",
+            None,
+        )
+    return None, f"{said}; see auth_login's errors"
+
+
+def _named(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(known[:4]) + (f" and {len(known) - 4} more" if len(known) > 4 else "")

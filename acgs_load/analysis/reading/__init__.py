@@ -1,0 +1,1 @@
+"""From files to tables: run folders and Locust's CSV files."""

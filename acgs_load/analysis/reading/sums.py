@@ -1,0 +1,177 @@
+"""Columns of windows added up by group, and the windows that the sums are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from acgs_load.analysis.reading.columns import SUMS, Columns, Counts, Floats, Ints, Spreads
+from acgs_load.histogram import Histogram
+from acgs_load.samples import Window
+
+ROWS_MAX = 100_000
+"""Rows that are added up at once; what it takes beside the columns stays small."""
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(slots=True)
+class SpreadSums:
+    """Histograms by group: a row a group, a column a bucket."""
+
+    counts: Floats
+    """Whole numbers, exact up to 2^53."""
+    sums_us: Floats
+    least_us: Ints
+    most_us: Ints
+
+    def histogram(self, groups: npt.NDArray[Any]) -> Histogram:
+        """The groups' histograms merged."""
+        result, counts = Histogram(), self.counts[groups].sum(axis=0)
+        found = np.flatnonzero(counts)
+        if len(found):
+            result.counts = dict(zip(found.tolist(), counts[found].astype(np.int64).tolist(), strict=True))
+            result.total = sum(result.counts.values())
+            result.sum_us = int(self.sums_us[groups].sum())
+            result.min_us, result.max_us = int(self.least_us[groups].min()), int(self.most_us[groups].max())
+        return result
+
+    def histograms(self) -> list[Histogram]:
+        """Each group's."""
+        groups, buckets = np.nonzero(self.counts)
+        counts = self.counts[groups, buckets].astype(np.int64).tolist()
+        ends = np.searchsorted(groups, np.arange(len(self.counts)), side="right").tolist()
+        known, results, begin = buckets.tolist(), [], 0
+        rows = zip(ends, self.sums_us.tolist(), self.least_us.tolist(), self.most_us.tolist(), strict=True)
+        for end, sum_us, least_us, most_us in rows:
+            result = Histogram()
+            if end > begin:
+                result.counts = dict(zip(known[begin:end], counts[begin:end], strict=True))
+                result.total = sum(counts[begin:end])
+                result.sum_us, result.min_us, result.max_us = int(sum_us), least_us, most_us
+            results.append(result)
+            begin = end
+        return results
+
+
+@dataclass(slots=True)
+class Sums:
+    """Everything that windows count, by group."""
+
+    scalars: dict[str, Floats]
+    outcomes: Floats
+    violations: Floats
+    first_done_s: Floats
+    last_done_s: Floats
+    service: SpreadSums
+    response: SpreadSums | None
+    kinds: tuple[str, ...]
+
+    def window(self, groups: Sequence[int]) -> Window:
+        """The groups merged into one window."""
+        chosen, window = np.array(groups, dtype=np.int64), Window()
+        for name, column in self.scalars.items():
+            value = float(column[chosen].sum())
+            setattr(window, name, value if name == "score_sum" else int(value))
+        window.outcomes = self._named(self.outcomes[chosen].sum(axis=0))
+        window.violations = self._named(self.violations[chosen].sum(axis=0))
+        last_s = float(self.last_done_s[chosen].max())
+        if last_s:
+            window.first_done_s, window.last_done_s = float(self.first_done_s[chosen].min()), last_s
+        window.service = self.service.histogram(chosen)
+        window.response = self.response.histogram(chosen) if self.response else None
+        return window
+
+    def windows(self) -> list[Window]:
+        """Each group's window."""
+        service = self.service.histograms()
+        response = self.response.histograms() if self.response else [None] * len(service)
+        windows = [Window() for _ in service]
+        for window, timed, late in zip(windows, service, response, strict=True):
+            window.service, window.response = timed, late
+        for name, column in self.scalars.items():
+            values = column.tolist() if name == "score_sum" else column.astype(np.int64).tolist()
+            for window, value in zip(windows, values, strict=True):
+                setattr(window, name, value)
+        for window, first_s, last_s in zip(windows, self.first_done_s.tolist(), self.last_done_s.tolist(), strict=True):
+            if last_s:
+                window.first_done_s, window.last_done_s = first_s, last_s
+        for counts, name in ((self.outcomes, "outcomes"), (self.violations, "violations")):
+            for group, kind in zip(*map(np.ndarray.tolist, np.nonzero(counts)), strict=True):
+                getattr(windows[group], name)[self.kinds[kind]] = int(counts[group, kind])
+        return windows
+
+    def _named(self, counts: Floats) -> dict[str, int]:
+        return {self.kinds[place]: int(counts[place]) for place in np.flatnonzero(counts).tolist()}
+
+
+class Ledger:
+    """Adds up any rows of the columns."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        tables = (columns.outcomes, columns.violations, columns.service, columns.response)
+        self._begins = {id(of): _begins(of.lengths) for of in tables if of is not None}
+
+    def sums(self, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Sums:
+        """Sums of ``rows``, whose groups (0 … ``count`` - 1) are given beside them."""
+        columns = self.columns
+        scalars = {name: _added(groups, columns.scalars[name][rows], count) for name in SUMS}
+        first_s, last_s = np.full(count, np.inf), np.zeros(count)
+        known = columns.scalars["last_done_s"][rows] > 0
+        np.minimum.at(first_s, groups[known], columns.scalars["first_done_s"][rows][known])
+        np.maximum.at(last_s, groups[known], columns.scalars["last_done_s"][rows][known])
+        response = columns.response
+        return Sums(
+            scalars,
+            self._kinds(columns.outcomes, rows, groups, count),
+            self._kinds(columns.violations, rows, groups, count),
+            first_s,
+            last_s,
+            self._spreads(columns.service, rows, groups, count),
+            None if response is None else self._spreads(response, rows, groups, count),
+            columns.kinds,
+        )
+
+    def entries(self, of: Counts | Spreads, rows: npt.NDArray[Any]) -> slice | npt.NDArray[Any]:
+        """Places of the rows' entries, in the rows' order."""
+        begins, lengths = self._begins[id(of)], of.lengths[rows].astype(np.int64)
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
+            return slice(int(begins[rows[0]]), int(begins[rows[-1]] + lengths[-1]))
+        shifts = begins[rows] - (np.cumsum(lengths) - lengths)
+        return np.repeat(shifts, lengths) + np.arange(int(lengths.sum()))
+
+    def _kinds(self, of: Counts, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Floats:
+        width = len(self.columns.kinds)
+        if not width:
+            return np.zeros((count, 0))
+        places = self.entries(of, rows)
+        codes = np.repeat(groups.astype(np.int64) * width, of.lengths[rows]) + of.kinds[places]
+        return _added(codes, of.counts[places], count * width).reshape(count, width)
+
+    def _spreads(self, of: Spreads, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> SpreadSums:
+        width = int(of.buckets.max()) + 1 if len(of.buckets) else 1
+        counts = np.zeros(count * width)
+        for begin in range(0, len(rows), ROWS_MAX):
+            some = rows[begin : begin + ROWS_MAX]
+            places, bases = self.entries(of, some), groups[begin : begin + ROWS_MAX].astype(np.int64) * width
+            codes = np.repeat(bases, of.lengths[some]) + of.buckets[places]
+            counts += _added(codes, of.counts[places], count * width)
+        timed = of.lengths[rows] > 0
+        least_us, most_us = np.full(count, _NEVER), np.zeros(count, dtype=np.int64)
+        np.minimum.at(least_us, groups[timed], of.least_us[rows][timed])
+        np.maximum.at(most_us, groups[timed], of.most_us[rows][timed])
+        sums_us = _added(groups[timed], of.sums_us[rows][timed], count)
+        return SpreadSums(counts.reshape(count, width), sums_us, least_us, most_us)
+
+
+def _begins(lengths: npt.NDArray[Any]) -> Ints:
+    begins: Ints = np.cumsum(lengths, dtype=np.int64) - lengths
+    return begins
+
+
+def _added(codes: npt.NDArray[Any], values: npt.NDArray[Any], count: int) -> Floats:
+    return np.bincount(codes, weights=values, minlength=count).astype(np.float64, copy=False)

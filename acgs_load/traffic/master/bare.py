@@ -1,0 +1,89 @@
+"""``locust -f locustfile.py`` without a runner around it: the plan is made here, the run judged like any other."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import subprocess
+from locust.env import Environment
+from locust.stats import PERCENTILES_TO_REPORT
+
+from acgs_load import profiles, settings
+from acgs_load.errors import UsageError
+from acgs_load.plan import Plan
+from acgs_load.run_folder import RunFolder, create_run_folder, write_atomically
+from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
+
+ANALYZER = Path(__file__).resolve().parents[3] / "performance_analyzer.py"
+
+logger = logging.getLogger(__name__)
+
+
+class BareRun:
+    """Makes the plan of each run from the environment and from what Locust's command line or web form says."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._csv: CompleteCsvFiles | None = None
+        self._writer: Any = None
+        plan = self._plan({})
+        self._defaults = {"num_users": plan.users_max, "spawn_rate": plan.spawn_rate}
+        options: Any = environment.parsed_options
+        self._run_time = options.run_time
+        # the form shows, and Locust takes for given, what would happen anyway
+        for name, value in self._defaults.items():
+            if getattr(options, name) is None:
+                setattr(options, name, value)
+        environment.host = environment.host or plan.target
+
+    def begin(self) -> tuple[Plan, RunFolder]:
+        """Plan and folder of a run that begins now. Raises LoadTestError."""
+        self._close_csv()  # those of a run that never began
+        options: Any = self._environment.parsed_options
+        asked: dict[str, object] = {
+            flag: getattr(options, name)
+            for flag, name in (("users", "num_users"), ("spawn_rate", "spawn_rate"))
+            if getattr(options, name) != self._defaults[name]
+        }
+        if options.run_time:
+            asked["duration"] = f"{options.run_time:g}s"
+        options.run_time = self._run_time  # an empty field in the next form means the default, not this run's
+        if self._environment.host:
+            asked["target"] = self._environment.host
+        planned = self._plan(asked)
+        if planned.embedded:
+            raise UsageError(
+                f"{planned.target}: only run_load_test.py starts the reference gateway; start it and name it"
+            )
+        folder = create_run_folder(Path(self._output), planned.name)
+        plan = self._plan(asked, str(folder.path))
+        write_atomically(folder.plan, plan.to_json())
+        self._environment.stop_timeout = plan.stop_timeout_s
+        self._csv = CompleteCsvFiles(self._environment, PERCENTILES_TO_REPORT, str(folder.stats_prefix), True)
+        self._writer = gevent.spawn(self._csv.stats_writer)
+        logger.info("run folder %s", folder.path)
+        return plan, folder
+
+    def end(self, folder: RunFolder) -> int:
+        """Judge the run, unless somebody else is to do so; gives the verdict's exit code."""
+        self._close_csv()
+        if not self._analysis:
+            return 0
+        judged = subprocess.run([sys.executable, str(ANALYZER), str(folder.path)], check=False)
+        return int(judged.returncode)
+
+    def _close_csv(self) -> None:
+        if self._csv is not None:
+            self._writer.kill()
+            self._csv.close()
+            self._csv = None
+
+    def _plan(self, asked: dict[str, object], folder: str = "") -> Plan:
+        resolved = settings.resolve(asked, os.environ)
+        self._output, self._analysis = resolved.output, resolved.analysis
+        return profiles.plan_for(resolved, folder, 1)

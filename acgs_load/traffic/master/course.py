@@ -1,0 +1,178 @@
+"""One run as the master sees it, from the first spawn to ``run.json``."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+import locust
+import psutil
+from gevent.event import Event
+
+import acgs_load
+from acgs_load.health import HealthRow
+from acgs_load.plan import Plan
+from acgs_load.run_folder import RunFolder
+from acgs_load.samples import Window, WindowKey
+from acgs_load.traffic.clock import Clock
+from acgs_load.traffic.master.crew import Crew, Member
+from acgs_load.traffic.master.telemetry import Telemetry
+from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
+
+WITHOUT_TOKEN_AFTER_S = 2.0
+"""Users spawned at the very end of the ramp get this long to log in before they count as without token."""
+ERRORS_MAX = 100
+
+
+@dataclass(slots=True)
+class Course:
+    """What is going on in one run."""
+
+    plan: Plan
+    folder: RunFolder
+    clock: Clock
+    crew: Crew
+    telemetry: Telemetry
+    started_s: float
+    """Epoch second of the start."""
+    phases: PhaseBook
+    wake: Event = field(default_factory=Event)
+    """Set when something happened that the conductor should look at."""
+    under_way: bool = False
+    """Everybody was told to start."""
+    ended_by: str | None = None
+    ended_s: float | None = None
+    interrupted: bool = False
+    hurry: bool = False
+    abort: dict[str, Any] | None = None
+    search: dict[str, Any] | None = None
+    rates_told: list[dict[str, Any]] = field(default_factory=list)
+    """What workers were told about rates and phases that the plan does not say; a late one has to catch up."""
+    rate_now: float | None = None
+    """The rate that somebody asked for while the run goes on; None as long as the plan's holds."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """Changes of the load that somebody asked for while the run went on."""
+    users_wanted: int = 0
+    """The most users that anybody asked for beside the plan."""
+    health: dict[str, HealthRow] = field(default_factory=dict)
+    """The latest row of each process that watches itself."""
+    users_now: int = 0
+    users_reached: int = 0
+    without_token: int | None = None
+    errors: list[str] = field(default_factory=list)
+    closed: bool = False
+    """Everything is written; what still comes is too late."""
+    greenlets: list[Any] = field(default_factory=list)
+    """What runs beside the conductor as long as the load lasts."""
+    listeners: list[Callable[[WindowKey, Window], None]] = field(default_factory=list)
+    """Who sees every window once it has settled."""
+    arriving: list[Callable[[WindowKey, Window], None]] = field(default_factory=list)
+    """Who sees every window as it arrives."""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return self.clock.now_s() - self.started_s
+
+    def end(self, reason: str) -> None:
+        """The load shall end; the first reason counts."""
+        if self.ended_by is None:
+            self.ended_by = reason
+            self.interrupted = reason == "interrupt"
+        self.wake.set()
+
+    def take_report(self, member: Member, report: dict[str, Any]) -> None:
+        """Merge what a worker reported."""
+        if member.final or self.closed:
+            return
+        rows = report.pop("windows")
+        member.received += self.telemetry.windows(rows)
+        for listener in self.arriving:
+            for *labels, wire in rows:
+                listener(WindowKey(*labels), Window.from_wire(wire))
+        self.telemetry.examples(report.pop("examples"))
+        self.take_health(report.pop("health"))
+        for error in report.pop("errors"):
+            self.note(f"{error} [worker {member.index}]")
+        member.told = report
+
+    def take_health(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Write what a process says of itself, and remember the latest."""
+        known = [HealthRow(*row) for row in rows]
+        self.telemetry.health(known)
+        self.health |= {row.process: row for row in known}
+
+    def note(self, error: str) -> None:
+        """Keep the text of something that went wrong in the generators; the first hundred tell enough."""
+        if len(self.errors) < ERRORS_MAX:
+            self.errors.append(error)
+
+    def settle(self, everything: bool = False) -> None:
+        """Write what is old enough, and show it to the listeners."""
+        self.closed = everything
+        batch = self.telemetry.close() if everything else self.telemetry.settle(self.clock.now_s())
+        for key, window in batch:
+            for listener in self.listeners:
+                listener(key, window)
+
+    def count_users(self, users: int) -> None:
+        """Note how many users there are, and, once the ramp is over, how many of them have no token."""
+        self.users_now = users
+        self.users_reached = max(self.users_reached, users)
+        ramp_s = ramp_end_s(self.plan)
+        due_s = min(ramp_s + WITHOUT_TOKEN_AFTER_S, (ramp_s + self.plan.duration_s) / 2)
+        if self.without_token is None and self.elapsed_s >= due_s:
+            self.without_token = max(0, self.crew.total("users") - self.crew.total("logged_in"))
+
+    def record(self) -> dict[str, Any]:
+        """``run.json``."""
+        ended_s = self.ended_s if self.ended_s is not None else self.clock.now_s()
+        phases = self.phases.until(max(0.0, ended_s - self.started_s))
+        return {
+            "schema": 1,
+            "started_s": round(self.started_s, 6),
+            "ended_s": round(ended_s, 6),
+            "interrupted": self.interrupted,
+            "ended_by": self.ended_by,
+            "abort": self.abort,
+            "phases": [phase._asdict() for phase in phases if phase.name != AFTER],
+            "workers": [member.record() for member in self.crew],
+            "workers_lost": len(self.crew.lost),
+            "samples_lost": sum(member.lost for member in self.crew),
+            "clock_skew_ms": self.crew.skew_ms(),
+            "arrivals": self.crew.arrivals(),
+            "users": {
+                "wanted": max(self.plan.users_max, self.users_wanted),
+                "reached": self.users_reached,
+                "without_token": self.without_token,
+            },
+            "search": self.search,
+            "changes": self.changes,
+            "user_errors": self.crew.total("user_errors"),
+            "errors": self.errors,
+            "versions": versions(),
+            "machine": machine(),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Of everything that a figure may depend on."""
+    return {
+        "suite": acgs_load.__version__,
+        "locust": locust.__version__,
+        "python": platform.python_version(),
+        "gevent": gevent.__version__,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the master runs on."""
+    return {
+        "cpus": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "platform": platform.platform(),
+    }

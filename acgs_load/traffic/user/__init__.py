@@ -1,0 +1,1 @@
+"""One user: what it sends, what it remembers, and what became of each request."""
