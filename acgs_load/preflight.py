@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies
 
 from acgs_load.contract import CONFIG_PATH, HASH_HEADER, HEALTH_PATH
 from acgs_load.errors import TargetError
 from acgs_load.plan import Plan
+from acgs_load.traffic.transport.tls import CA_VARIABLE, ca_place
 
 PATIENCE_S = 45.0
 """Real gateways route nothing in their first 30 s."""
@@ -59,10 +61,17 @@ class _NotYetError(Exception):
 
 
 def fetcher(plan: Plan) -> Get:
-    """GETs of the target with the hash and the user's headers, never redirected, each with a time limit."""
+    """GETs of the target with the hash and the user's headers, never redirected, each with a time limit.
+
+    They take the way of the users' transport: the same proxies and the same trusted authorities. Raises UsageError
+    where these cannot be read.
+    """
     session = requests.Session()
+    session.trust_env = False
     session.headers.update({**plan.headers, HASH_HEADER: plan.constitutional_hash, "Accept": "application/json"})
-    session.verify = plan.tls_verify
+    session.verify = plan.tls_verify and (ca_place() if plan.target.startswith("https") else True)
+    if plan.transport == "plain":
+        session.proxies.update(get_environ_proxies(plan.target))
 
     def get(path: str) -> requests.Response:
         answer = session.get(plan.target + path, timeout=TRY_TIMEOUT_S, allow_redirects=False, stream=True)
@@ -117,9 +126,11 @@ def preflight(
 
 
 def _advice(plan: Plan, reason: str) -> str:
+    behind = plan.transport == "fast" and get_environ_proxies(plan.target)
+    proxy = " (the environment names a proxy for it, which only --transport plain uses)" if behind else ""
     return (
-        f"target {plan.target}: {reason}, for {PATIENCE_S:.0f} s. Start it or correct --target, and see what answers: "
-        f"curl {plan.target}{HEALTH_PATH} — or try the bundled reference gateway: --target embedded"
+        f"target {plan.target}: {reason}, for {PATIENCE_S:.0f} s{proxy}. Start it or correct --target, and see what "
+        f"answers: curl {plan.target}{HEALTH_PATH} — or try the bundled reference gateway: --target embedded"
     )
 
 
@@ -128,7 +139,7 @@ def _health(plan: Plan, instance: str | None, get: Get) -> dict[str, Any]:
         answer = get(HEALTH_PATH)
     except requests.exceptions.SSLError as error:
         raise TargetError(
-            f"target {plan.target}: TLS refused ({_cause(error)}); trust its CA or correct --target"
+            f"target {plan.target}: TLS refused ({_cause(error)}); name its CA in {CA_VARIABLE}, or correct --target"
         ) from error
     except requests.RequestException as error:
         raise _NotYetError(_cause(error)) from error

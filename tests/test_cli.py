@@ -96,6 +96,7 @@ WRONG = [
     (["--users", "\x1b[2J\n5"], "--users  [2J 5: must be a whole number"),
     (["--threshold", "latency\n\x1b[2J"], "column 9"),
     (["--baseline", "/nowhere"], "--baseline /nowhere: holds no run"),
+    (["--transport", "plian"], "--transport plian: must be one of fast, plain; did you mean plain?"),
     (["--test-name", "a/b"], "--test-name a/b: must be letters"),
 ]
 

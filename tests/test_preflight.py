@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
-from broken_peers import Peer, says, says_and_closes
+from broken_peers import OK, Peer, hears_and_closes, says, says_and_closes
 from test_plan import plan
 from test_transport import head
 
@@ -194,3 +194,32 @@ def test_an_answer_that_ends_in_its_middle_is_asked_for_again():
     with Peer(says_and_closes(cut)) as peer, pytest.raises(TargetError, match="for 45 s"):
         preflight(plan(target=peer.url), sleep=pauses.append, clock=iter(range(0, 1000, 20)).__next__)
     assert len(pauses) >= 1
+
+
+RIGHT = json.dumps(healthy()).encode()
+RIGHT = head(f"X-Constitutional-Hash: {HASH}", f"Content-Length: {len(RIGHT)}") + RIGHT
+
+
+@pytest.fixture
+def proxied(monkeypatch):
+    """Makes a URL the proxy that the environment names for http."""
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda url: monkeypatch.setenv("http_proxy", url)
+
+
+def test_the_way_of_the_plain_transport_leads_through_the_proxy(proxied):
+    """A target whose name only the proxy knows."""
+    with Peer(says(RIGHT)) as proxy:
+        proxied(proxy.url)
+        assert preflight(plan(target="http://acgs.test", transport="plain")).health["status"] == "healthy"
+
+
+def test_the_way_of_the_fast_transport_does_not(proxied):
+    """What only a proxy reaches would be no target for it; when nothing answers, the message says so."""
+    with Peer(says(RIGHT)) as target, Peer(says(OK)) as proxy:
+        proxied(proxy.url)
+        assert preflight(plan(target=target.url)).health["status"] == "healthy"
+    assert proxy.requests == []
+    with Peer(hears_and_closes) as target, pytest.raises(TargetError, match="which only --transport plain uses"):
+        preflight(plan(target=target.url), sleep=lambda _: None, clock=iter(range(0, 1000, 20)).__next__)

@@ -156,6 +156,12 @@ def test_flag_beats_file_beats_environment(config, flag, in_file, in_environment
     assert settings.origins["USERS"].startswith(origin)
 
 
+def test_the_transport_is_a_flag_as_well(config):
+    """``--transport`` beats file and environment like every other flag."""
+    settings = resolve(config({"TRANSPORT": "fast"}) | {"transport": "plain"}, {"ACGS_TRANSPORT": "fast"})
+    assert (settings.transport, settings.origins["TRANSPORT"]) == ("plain", "flag --transport")
+
+
 def test_the_configuration_file_may_be_named_by_the_environment(config):
     """ACGS_CONFIG_FILE names a file; --config-file beats it."""
     path = str(config({"USERS": 5})["config_file"])

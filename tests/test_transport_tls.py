@@ -23,9 +23,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from test_plan import plan
 from test_transport import BAD, KINDS, LATE, LOST, MEGABYTE, head, maker, transport, words
 
-from acgs_load.errors import UsageError
+from acgs_load.errors import TargetError, UsageError
+from acgs_load.preflight import preflight
 
 DAY = datetime.timedelta(days=1)
 
@@ -226,3 +228,14 @@ def test_a_missing_file_of_authorities_is_a_usage_error(kind, monkeypatch, tmp_p
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     with pytest.raises(UsageError, match="SSL_CERT_FILE"):
         maker(kind, "https://localhost")
+
+
+def test_the_preflight_trusts_whom_the_transports_trust(context):
+    """A private authority in ``SSL_CERT_FILE`` is enough; a stranger's certificate is refused at once."""
+    body = b'{"status": "healthy", "constitutional_hash": "cdd01ef066bc6cf2"}'
+    well = says(head("X-Constitutional-Hash: cdd01ef066bc6cf2", f"Content-Length: {len(body)}") + body)
+    for kind in KINDS:
+        with Peer(well, tls=context("right")) as peer:
+            assert preflight(plan(target=peer.url, transport=kind)).health["status"] == "healthy"
+        with Peer(well, tls=context("untrusted")) as peer, pytest.raises(TargetError, match="TLS refused"):
+            preflight(plan(target=peer.url, transport=kind))
