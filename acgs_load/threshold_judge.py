@@ -90,7 +90,7 @@ def judge(
         return _unmeasured(threshold, reason, None)
     if threshold.over_s is not None:
         return _judge_windows(threshold, timeline, limit)
-    return _found(threshold, measured(threshold, timeline, machine), limit)
+    return found(threshold, measured(threshold, timeline, machine), limit)
 
 
 def judge_between(threshold: Threshold, timeline: Timeline, from_second: int, to_second: int) -> Finding:
@@ -99,7 +99,7 @@ def judge_between(threshold: Threshold, timeline: Timeline, from_second: int, to
     if plain.relative or MEASURES[plain.measure].read is None:
         return _unmeasured(threshold, "known after the run only", None)
     part = timeline.slice(plain.labels, None, from_second, to_second)
-    return _found(threshold, measure(plain.measure, part), plain.limit)
+    return found(threshold, measure(plain.measure, part), plain.limit)
 
 
 def measured(threshold: Threshold, timeline: Timeline, machine: Mapping[str, Measure]) -> Measure:
@@ -138,22 +138,21 @@ def _judge_windows(threshold: Threshold, timeline: Timeline, limit: float) -> Fi
     row = Row(threshold, limit)
     apart, phases = threshold.measure in JUDGED_OPERATIONS, scope(threshold, timeline)
     for second, part in timeline.series(threshold.over_s, threshold.labels, phases, apart=apart):
-        found = measure(threshold.measure, part)
-        row.add(max(0.0, second - timeline.started_epoch_s), found.value, found.samples)
+        told = measure(threshold.measure, part)
+        row.add(max(0.0, second - timeline.started_epoch_s), told.value, told.samples)
     if row.value is None:
         wanted = f"{threshold.count} in a row" if threshold.count > 1 else "one"
         return _unmeasured(threshold, f"of the windows of {threshold.over_s} s, not even {wanted} had a value", limit)
-    found = Measure(row.value, MEASURES[threshold.measure].unit, row.samples, "windows")
-    return replace(_found(threshold, found, limit), first_breach_s=row.first_breach_s)
+    told = Measure(row.value, MEASURES[threshold.measure].unit, row.samples, "windows")
+    return replace(found(threshold, told, limit), first_breach_s=row.first_breach_s)
 
 
-def _found(threshold: Threshold, found: Measure, limit: float) -> Finding:
-    if found.value is None:
+def found(threshold: Threshold, told: Measure, limit: float) -> Finding:
+    """The finding where ``told`` is what the threshold's subject came to; without a value: not measured."""
+    if told.value is None:
         return _unmeasured(threshold, "nothing that tells it was seen", limit)
-    state: State = "pass" if threshold.holds(found.value, limit) else "fail"
-    return Finding(
-        threshold, state, found.value, limit, found.unit, found.samples, threshold.margin(found.value, limit)
-    )
+    state: State = "pass" if threshold.holds(told.value, limit) else "fail"
+    return Finding(threshold, state, told.value, limit, told.unit, told.samples, threshold.margin(told.value, limit))
 
 
 def _unmeasured(threshold: Threshold, reason: str, limit: float | None) -> Finding:

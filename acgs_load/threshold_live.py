@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from acgs_load.measures import MEASURES, Slice, measure
 from acgs_load.plan import Plan
@@ -30,7 +31,7 @@ class LiveJudge:
     def __init__(self, thresholds: Iterable[Threshold], plan: Plan, settle_s: float = SETTLE_S) -> None:
         self._settle_s = settle_s
         self._watches = [
-            _RowWatch(threshold) if threshold.over_s else _SumWatch(threshold)
+            watch_of(threshold)
             for threshold in (_watched(threshold, plan) for threshold in thresholds)
             if threshold.abort and not threshold.relative
         ]
@@ -69,6 +70,32 @@ def _watched(threshold: Threshold, plan: Plan) -> Threshold:
     return replace(threshold, over_s=width_s, count=BREAK_COUNT, abort=True)
 
 
+class Watch(Protocol):
+    """Reads the seconds of a timeline, each once, and knows how its threshold stands."""
+
+    @property
+    def threshold(self) -> Threshold: ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether the limit is breached."""
+        ...
+
+    @property
+    def value(self) -> tuple[float | None, int]:
+        """What is held against the limit (None: nothing yet), and on how many samples it rests."""
+        ...
+
+    def read(self, timeline: Timeline, horizon: int) -> None:
+        """Judge the epoch seconds before ``horizon`` that were not read yet."""
+        ...
+
+
+def watch_of(threshold: Threshold) -> Watch:
+    """The watch for windows, or the one for everything so far."""
+    return _RowWatch(threshold) if threshold.over_s else _SumWatch(threshold)
+
+
 class _RowWatch:
     """A threshold judged window by window."""
 
@@ -92,6 +119,11 @@ class _RowWatch:
     def failed(self) -> bool:
         """Whether enough windows in a row have failed."""
         return self._row.failed
+
+    @property
+    def value(self) -> tuple[float | None, int]:
+        """The row that came nearest to failing, or went furthest beyond."""
+        return self._row.value, self._row.samples
 
 
 class _SumWatch:
@@ -133,6 +165,12 @@ class _SumWatch:
     @property
     def failed(self) -> bool:
         """Whether what was added so far breaches the limit; nothing added yet breaches none."""
-        so_far = Slice(self._totals, self._seconds, self._peak_rps, self._silence_s)
-        value = measure(self.threshold.measure, so_far).value
+        value, _ = self.value
         return value is not None and not self.threshold.holds(value, self.threshold.limit)
+
+    @property
+    def value(self) -> tuple[float | None, int]:
+        """Of everything added so far."""
+        so_far = Slice(self._totals, self._seconds, self._peak_rps, self._silence_s)
+        told = measure(self.threshold.measure, so_far)
+        return told.value, told.samples
