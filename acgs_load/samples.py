@@ -7,12 +7,24 @@ so workers, regions and restarts may arrive in any order.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from acgs_load.contract import ANSWERED_OUTCOMES, LATENCY_EXCLUDED_OUTCOMES, Outcome, Violation
 from acgs_load.histogram import Histogram
 
 _HASH_VIOLATIONS = frozenset({Violation.HASH_WRONG, Violation.HASH_ABSENT})
+_REGISTERED = frozenset(map(int, HTTPStatus))
+
+
+def status_label(status: int) -> str:
+    """``503``, or ``5xx`` for one that is not registered, so that no target can invent groups; ``0``: none came."""
+    return str(status) if status in _REGISTERED or not status else f"{status // 100}xx"
+
+
+def failure_label(status: int, kind: str) -> str:
+    """What a window counts a failure under: ``503 http_error``, ``200 hash_wrong``, ``0 timeout``."""
+    return f"{status_label(status)} {kind}"
 
 
 class Sample(NamedTuple):
@@ -58,6 +70,7 @@ class Window:
     __slots__ = (
         "answers_2xx",
         "answers_404",
+        "failures",
         "first_done_s",
         "hash_faulty",
         "isolation_right",
@@ -81,6 +94,8 @@ class Window:
         self.samples = 0
         self.outcomes: dict[str, int] = {}
         self.violations: dict[str, int] = {}
+        self.failures: dict[str, int] = {}
+        """By ``failure_label``: violations, and outcomes but the answered ones. Absent in runs of before."""
         self.service = Histogram()
         """From send to done."""
         self.response: Histogram | None = None
@@ -115,6 +130,12 @@ class Window:
             self._time(sample)
         if sample.resent:
             self.resent += 1
+        if outcome not in ANSWERED_OUTCOMES:
+            self._fail(sample.status, outcome)
+
+    def _fail(self, status: int, kind: str) -> None:
+        label = failure_label(status, kind)
+        self.failures[label] = self.failures.get(label, 0) + 1
 
     def _answered(self, done_epoch_s: float) -> None:
         if not self.last_done_s or done_epoch_s < self.first_done_s:
@@ -131,6 +152,7 @@ class Window:
             self.score_count += 1  # any violation scores 0, whatever the header claims
             for violation in sample.violations:
                 self.violations[violation] = self.violations.get(violation, 0) + 1
+                self._fail(sample.status, violation)
             if not _HASH_VIOLATIONS.isdisjoint(sample.violations):
                 self.hash_faulty += 1
         elif sample.score is not None and 200 <= sample.status < 300:
@@ -162,7 +184,8 @@ class Window:
         """Add everything that ``other`` counted."""
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for mine, theirs in ((self.outcomes, other.outcomes), (self.violations, other.violations)):
+        for name in _KINDS:
+            mine, theirs = getattr(self, name), getattr(other, name)
             for kind, count in theirs.items():
                 mine[kind] = mine.get(kind, 0) + count
         if self.response is not None or other.response is not None:
@@ -179,6 +202,8 @@ class Window:
         wire["outcomes"] = dict(self.outcomes)
         if self.violations:
             wire["violations"] = dict(self.violations)
+        if self.failures:
+            wire["failures"] = dict(self.failures)
         if self.service.total:
             wire["service"] = self.service.to_wire()
         if self.response is not None:
@@ -192,13 +217,18 @@ class Window:
         for name in _SCALARS:
             if name in wire:
                 setattr(window, name, wire[name])
-        window.outcomes = {str(kind): int(count) for kind, count in wire["outcomes"].items()}
-        window.violations = {str(kind): int(count) for kind, count in wire.get("violations", {}).items()}
+        window.outcomes = _counts(wire["outcomes"])
+        window.violations = _counts(wire.get("violations", {}))
+        window.failures = _counts(wire.get("failures", {}))
         if "service" in wire:
             window.service = Histogram.from_wire(wire["service"])
         if "response" in wire:
             window.response = Histogram.from_wire(wire["response"])
         return window
+
+
+def _counts(wire: Mapping[str, Any]) -> dict[str, int]:
+    return {str(kind): int(count) for kind, count in wire.items()}
 
 
 _SUMS = (
@@ -217,3 +247,4 @@ _SUMS = (
     "received_bytes",
 )
 _SCALARS = (*_SUMS, "first_done_s", "last_done_s")
+_KINDS = ("outcomes", "violations", "failures")

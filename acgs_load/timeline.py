@@ -18,7 +18,7 @@ from acgs_load.samples import Window, WindowKey
 
 PEAK_WINDOW_S = 10
 LABELS = ("operation", "scenario", "region")
-Kinds = Literal["outcomes", "violations"]
+Kinds = Literal["outcomes", "violations", "failures"]
 _TOUCH_S = 1e-3
 
 

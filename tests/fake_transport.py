@@ -57,7 +57,7 @@ class FakeRecorder:
     def skip(self, operation, scenario):
         self.skipped.append((operation, scenario))
 
-    def example(self, kind, operation, text):
+    def example(self, kind, operation, text, status=0):
         self.examples.append((str(kind), operation, text))
 
     def outcomes(self, operation):

@@ -124,7 +124,7 @@ def test_every_slice_is_the_timeline_s(lines):
 def test_counts_groups_and_windows_are_the_timeline_s(lines):
     """What troubles, charts and exports are made of."""
     timeline, columns = both(lines)
-    for kinds in ("outcomes", "violations"):
+    for kinds in ("outcomes", "violations", "failures"):
         assert columns.counted(kinds) == timeline.counted(kinds)
     assert set(columns.parts()) == set(timeline.parts())
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acgs_load.contract import Outcome, Violation
+from acgs_load.contract import ANSWERED_OUTCOMES, Outcome, Violation
 from acgs_load.samples import Sample, Window
 
 
@@ -102,6 +102,35 @@ def test_a_refused_connection_is_no_answer():
     """Silence is not broken by a refusal."""
     window = window_of([sample(status=0, outcome=Outcome.CONNECTION_ERROR)])
     assert window.last_done_s == 0.0
+
+
+@given(st.lists(SAMPLES, max_size=30))
+@settings(max_examples=60)
+def test_failures_add_up_to_violations_and_errors(samples):
+    """By status and kind: the same requests as by kind alone, so that two tables of a report never disagree."""
+    window = window_of(samples)
+    by_kind: dict[str, int] = {}
+    for label, count in window.failures.items():
+        kind = label.split()[1]
+        by_kind[kind] = by_kind.get(kind, 0) + count
+    errors = {kind: count for kind, count in window.outcomes.items() if kind not in ANSWERED_OUTCOMES}
+    assert by_kind == {**errors, **window.violations}
+
+
+def test_a_target_that_invents_statuses_fills_no_table():
+    """900 statuses are a few groups: the registered ones, and a class for the rest."""
+    window = window_of([sample(outcome=Outcome.HTTP_ERROR, status=status) for status in range(100, 1000)])
+    assert window.failures["503 http_error"] == 1
+    assert window.failures["7xx http_error"] == 100
+    assert len(window.failures) < 80
+    assert sum(window.failures.values()) == 900
+
+
+def test_windows_of_before_have_no_failures():
+    """Folders that an older version wrote still read."""
+    wire = window_of([sample(outcome=Outcome.HTTP_ERROR, status=500)]).to_wire()
+    del wire["failures"]
+    assert Window.from_wire(wire).failures == {}
 
 
 def test_whatever_a_window_counts_survives_the_wire_and_a_merge():

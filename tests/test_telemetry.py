@@ -60,15 +60,17 @@ def test_only_seconds_that_are_over_are_taken_unless_everything_is_asked_for():
 
 
 def test_examples_are_few_of_each_kind_and_short():
-    """Five of each (kind, operation), 300 characters at most."""
+    """Five of each (kind, operation, status), 300 characters at most."""
     recorder = _recorder()
     for number in range(20):
-        recorder.example("lost_write", "policy_get", f"{number} " + "x" * 1000)
+        recorder.example("lost_write", "policy_get", f"{number} " + "x" * 1000, 404)
         recorder.example("timeout", "policy_get", "slow")
+        recorder.example("http_error", "policy_get", "overloaded", 500 + number % 2)
     rows = recorder.take_examples()
-    assert len(rows) == 2 * EXAMPLES_MAX
+    assert len(rows) == 4 * EXAMPLES_MAX
     assert max(len(row["text"]) for row in rows) == 300
-    assert rows[0].keys() == {"kind", "operation", "second", "region", "text"}
+    assert rows[0].keys() == {"kind", "operation", "status", "second", "region", "text"}
+    assert [row["status"] for row in rows[:3]] == [404, 0, 500]
     assert recorder.take_examples() == []
 
 
@@ -187,7 +189,7 @@ def test_examples_and_health_are_written_as_the_reader_expects(tmp_path):
     for _ in range(3):
         recorder = _recorder()
         for _ in range(3):
-            recorder.example("lost_write", "policy_get", "gone")
+            recorder.example("lost_write", "policy_get", "gone", 404)
         telemetry.examples(recorder.take_examples())
     health = HealthRow(1, "worker-0", "eu", 0.5, 1000, 1.5, 30, 10, 0, 0)
     telemetry.health([health])

@@ -18,8 +18,11 @@ class Recorder(Protocol):
         """Count a request that was not sent because its object is missing."""
         ...
 
-    def example(self, kind: str, operation: str, text: str) -> None:
-        """Keep an example of a violation or error outcome; ``text`` is one line, at most 300 characters, no secrets."""
+    def example(self, kind: str, operation: str, text: str, status: int = 0) -> None:
+        """Keep an example of a violation or error outcome; ``text`` is one line, at most 300 characters, no secrets.
+
+        ``status`` is the answer's; 0 where no status line came.
+        """
         ...
 
 

@@ -22,7 +22,8 @@ Numbers = npt.NDArray[Any]
 
 BUCKET_MAX = bucket_index(int(NUMBER_MAX))
 TIMES = ("first_done_s", "last_done_s")
-SUMS = tuple(name for name in Window.__slots__ if name not in {*TIMES, "outcomes", "violations", "service", "response"})
+KINDS = ("outcomes", "violations", "failures")
+SUMS = tuple(name for name in Window.__slots__ if name not in {*TIMES, *KINDS, "service", "response"})
 """What adds up plainly when windows are merged."""
 _SMALL_MAX = 2**31 - 1
 _HEAD = 3
@@ -116,13 +117,14 @@ class Columns:
     keys: tuple[WindowKey, ...]
     """The distinct keys, their second 0."""
     kinds: tuple[str, ...]
-    """Words of outcomes and violations."""
+    """Words of outcomes, violations and failures."""
     cells: npt.NDArray[np.int32]
     """Place of each row's key in ``keys``."""
     seconds: Ints
     scalars: Mapping[str, Numbers]
     outcomes: Counts
     violations: Counts
+    failures: Counts
     service: Spreads
     response: Spreads | None
     """None in closed load; else a row without one has its ``service`` here, as ``Window.merge`` would."""
@@ -169,6 +171,7 @@ class ColumnsBuilder:
             "seconds": _whole([row["second"] for row in rows]),
             "outcomes": Counts.of([row["outcomes"] for row in rows], self.kinds),
             "violations": Counts.of(_each(rows, "violations", text), self.kinds),
+            "failures": Counts.of(_each(rows, "failures", text), self.kinds),
             "service": Spreads.of([row.get("service") for row in rows]),
         }
         for name in SUMS + TIMES:
@@ -198,6 +201,7 @@ class ColumnsBuilder:
             {name: self._joined(name, np.int64) for name in SUMS + TIMES},
             self._gathered("outcomes", Counts.of([], {})),
             self._gathered("violations", Counts.of([], {})),
+            self._gathered("failures", Counts.of([], {})),
             self._gathered("service", Spreads.of([])),
             self._gathered("response", Spreads.of([])) if self.open_load else None,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from acgs_load.analysis.reading.archive import Archive
-from acgs_load.analysis.reading.columns import BUCKET_MAX, Columns
+from acgs_load.analysis.reading.columns import BUCKET_MAX, KINDS, Columns
 from acgs_load.analysis.reading.lines import (
     NUMBER_MAX,
     number,
@@ -34,7 +34,7 @@ MILLISECOND_LIMIT = 10_000_000_000
 
 
 _HISTOGRAMS = frozenset({"service", "response"})
-_NO_NUMBERS = frozenset({"region", "scenario", "operation", "phase", "outcomes", "violations"})
+_NO_NUMBERS = frozenset({"region", "scenario", "operation", "phase", *KINDS})
 
 LENGTH_MAX_S = 32 * 86_400
 """No run is longer; a window farther from the start carries a second of another clock."""
@@ -178,7 +178,7 @@ def _window(raw: dict[str, Any]) -> tuple[WindowKey, Window]:
         elif name not in _NO_NUMBERS and not (isinstance(value, int | float) and 0 <= value <= NUMBER_MAX):
             raise ValueError(f"{name} {value!r} is no count and no time")
     window = Window.from_wire(raw)
-    for count in (*window.outcomes.values(), *window.violations.values()):
+    for count in (count for name in KINDS for count in getattr(window, name).values()):
         if not 0 <= count <= NUMBER_MAX:
             raise ValueError(f"a count of {count}")
     return key, window

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acgs_load.analysis.reading.columns import SUMS, Columns, Counts, Floats, Ints, Spreads
+from acgs_load.analysis.reading.columns import KINDS, SUMS, Columns, Counts, Floats, Ints, Spreads
 from acgs_load.histogram import Histogram
 from acgs_load.samples import Window
 
@@ -64,6 +64,7 @@ class Sums:
     scalars: dict[str, Floats]
     outcomes: Floats
     violations: Floats
+    failures: Floats
     first_done_s: Floats
     last_done_s: Floats
     service: SpreadSums
@@ -76,8 +77,8 @@ class Sums:
         for name, column in self.scalars.items():
             value = float(column[chosen].sum())
             setattr(window, name, value if name == "score_sum" else int(value))
-        window.outcomes = self._named(self.outcomes[chosen].sum(axis=0))
-        window.violations = self._named(self.violations[chosen].sum(axis=0))
+        for name in KINDS:
+            setattr(window, name, self._named(getattr(self, name)[chosen].sum(axis=0)))
         last_s = float(self.last_done_s[chosen].max())
         if last_s:
             window.first_done_s, window.last_done_s = float(self.first_done_s[chosen].min()), last_s
@@ -99,7 +100,8 @@ class Sums:
         for window, first_s, last_s in zip(windows, self.first_done_s.tolist(), self.last_done_s.tolist(), strict=True):
             if last_s:
                 window.first_done_s, window.last_done_s = first_s, last_s
-        for counts, name in ((self.outcomes, "outcomes"), (self.violations, "violations")):
+        for name in KINDS:
+            counts: Floats = getattr(self, name)
             for group, kind in zip(*map(np.ndarray.tolist, np.nonzero(counts)), strict=True):
                 getattr(windows[group], name)[self.kinds[kind]] = int(counts[group, kind])
         return windows
@@ -113,7 +115,7 @@ class Ledger:
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        tables = (columns.outcomes, columns.violations, columns.service, columns.response)
+        tables = (*(getattr(columns, name) for name in KINDS), columns.service, columns.response)
         self._begins = {id(of): _begins(of.lengths) for of in tables if of is not None}
 
     def sums(self, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Sums:
@@ -129,6 +131,7 @@ class Ledger:
             scalars,
             self._kinds(columns.outcomes, rows, groups, count),
             self._kinds(columns.violations, rows, groups, count),
+            self._kinds(columns.failures, rows, groups, count),
             first_s,
             last_s,
             self._spreads(columns.service, rows, groups, count),

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from acgs_load.health import HealthRow
 from acgs_load.run_folder import RunFolder
-from acgs_load.samples import Window, WindowKey
+from acgs_load.samples import Window, WindowKey, status_label
 from acgs_load.traffic.worker.recorder import EXAMPLES_MAX, Batch
 
 SETTLING_S = 3
@@ -21,7 +21,7 @@ class Telemetry:
 
     def __init__(self, folder: RunFolder) -> None:
         self._windows: dict[WindowKey, Window] = {}
-        self._examples: dict[tuple[str, str], int] = {}
+        self._examples: dict[tuple[str, str, str], int] = {}
         self._windows_file: IO[str] = folder.windows.open("a", encoding="utf-8")
         self._violations_file: IO[str] = folder.violations.open("a", encoding="utf-8")
         self._generators_file: IO[str] = folder.generators.open("a", encoding="utf-8", newline="")
@@ -42,9 +42,9 @@ class Telemetry:
         return samples
 
     def examples(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write the first examples of each (kind, operation)."""
+        """Write the first examples of each (kind, operation, status)."""
         for row in rows:
-            key = (row["kind"], row["operation"])
+            key = (row["kind"], row["operation"], status_label(row["status"]))
             count = self._examples[key] = self._examples.get(key, 0) + 1
             if count <= EXAMPLES_MAX:
                 self._violations_file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -11,7 +11,7 @@ import orjson
 from acgs_load.contract import OPERATIONS, PROOF_OPERATIONS, Outcome, Violation
 from acgs_load.samples import Sample
 from acgs_load.traffic.checks.fields import Json
-from acgs_load.traffic.checks.findings import Check, Finding, violations_of
+from acgs_load.traffic.checks.findings import Check, violations_of
 from acgs_load.traffic.checks.formal import proof_is_unknown
 from acgs_load.traffic.seams import Arrivals, Recorder
 from acgs_load.traffic.transport.exchange import Reply, Transport
@@ -193,7 +193,7 @@ class Client:
 
     def _record(self, ask: Ask, reply: Reply, judgement: Judgement, scenario: str, due_s: float | None) -> Answer:
         operation = ask.operation.name
-        outcome, findings, body, score, reason, acknowledged, expected = judgement
+        outcome, findings, body, score, _reason, acknowledged, expected = judgement
         violations = violations_of(findings) if findings else _NO_VIOLATIONS
         self._recorder.record(
             Sample(
@@ -215,7 +215,7 @@ class Client:
             )
         )
         if outcome is not Outcome.OK:
-            self._give_examples(operation, outcome, findings, reason)
+            self._give_examples(operation, reply.status, judgement)
         refused = 400 <= reply.status < 500 and outcome is not Outcome.BAD_RESPONSE and not reply.resent
         kept = body if acknowledged else None
         return Answer(outcome, reply.status, kept, not acknowledged and not refused, violations)
@@ -223,11 +223,11 @@ class Client:
     def _refused_rightly(self, violations: tuple[Violation, ...]) -> bool:
         return self.memory.own_access_ok and Violation.ISOLATION_BREACH not in violations
 
-    def _give_examples(self, operation: str, outcome: Outcome, findings: tuple[Finding, ...], reason: str) -> None:
-        if not findings:
-            self._recorder.example(outcome, operation, self._safe(reason))
-        for violation, text in findings:
-            self._recorder.example(violation, operation, self._safe(text))
+    def _give_examples(self, operation: str, status: int, judgement: Judgement) -> None:
+        if not judgement.findings:
+            self._recorder.example(judgement.outcome, operation, self._safe(judgement.reason), status)
+        for violation, text in judgement.findings:
+            self._recorder.example(violation, operation, self._safe(text), status)
 
     def _safe(self, text: str) -> str:
         """One line without the secrets that a target may echo, whole or cut off."""

@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 from acgs_load.contract import Outcome
-from acgs_load.samples import Sample, Window, WindowKey
+from acgs_load.samples import Sample, Window, WindowKey, status_label
 from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.phases import PhaseBook
 
 EXAMPLES_MAX = 5
-"""Examples kept of each (kind, operation)."""
+"""Examples kept of each (kind, operation, status)."""
 
 Batch = list[tuple[WindowKey, Window]]
 _OK = Outcome.OK  # an enum's member costs ten times a global
@@ -28,7 +28,7 @@ class WindowRecorder:
         self._windows: dict[tuple[int, str, str, str], Window] = {}
         self._labels: dict[tuple[str, str], int] = {}
         self._examples: list[dict[str, Any]] = []
-        self._example_counts: dict[tuple[str, str], int] = {}
+        self._example_counts: dict[tuple[str, str, str], int] = {}
         self.samples = 0
         """Samples recorded since the start; what the master must have received in the end."""
 
@@ -49,13 +49,13 @@ class WindowRecorder:
         phase = self._phases.phase_at(now_s - self._started_s)
         self._window(int(now_s + self._clock.anchor_s), scenario, operation, phase).skipped += 1
 
-    def example(self, kind: str, operation: str, text: str) -> None:
-        """Keep one of the first examples of ``kind`` at ``operation``."""
-        key = (kind, operation)
+    def example(self, kind: str, operation: str, text: str, status: int = 0) -> None:
+        """Keep one of the first examples of ``kind`` at ``operation`` with ``status``."""
+        key = (kind, operation, status_label(status))
         count = self._example_counts.get(key, 0)
         if count < EXAMPLES_MAX:
             self._example_counts[key] = count + 1
-            row = {"kind": kind, "operation": operation, "second": int(self._clock.now_s())}
+            row = {"kind": kind, "operation": operation, "status": status, "second": int(self._clock.now_s())}
             self._examples.append({**row, "region": self._region, "text": text[:300]})
 
     def _window(self, second: int, scenario: str, operation: str, phase: str) -> Window:
