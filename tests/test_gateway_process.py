@@ -59,6 +59,7 @@ def test_sigint_is_a_clean_stop_too():
         (["--hash", ""], "without spaces"),
         (["--nonsense"], "--nonsense"),
         (["--store", "/nonexistent/folder/store.db"], "cannot use"),
+        (["--log", "/nonexistent/folder/log"], "--log /nonexistent/folder/log: No such file"),
         (["--store", str(ROOT / "pyproject.toml")], "cannot use"),
     ],
 )

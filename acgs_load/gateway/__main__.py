@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             token_lifetime_s=told.token_seconds,
             faults=faults,
         )
-        serve(options, told.store)
+        serve(options, told.store, told.log)
     except LoadTestError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--token-seconds", type=int, default=3600, metavar="N", help="lifetime of a token (default %(default)s)"
     )
     parser.add_argument("--hash", default=DEFAULT_CONSTITUTIONAL_HASH, help="constitutional hash (default %(default)s)")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append one line for each request answered")
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME[=VALUE]", help="plants a defect; may be repeated"
     )

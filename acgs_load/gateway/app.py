@@ -21,6 +21,7 @@ from acgs_load.gateway.metrics import UNMATCHED, Metrics
 from acgs_load.gateway.pages import Page
 from acgs_load.gateway.replies import Headers, Reply, rendered
 from acgs_load.gateway.request import Request
+from acgs_load.gateway.request_log import RequestLog
 from acgs_load.gateway.routes import Route, Routes
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -59,12 +60,14 @@ class Application:
         constitution: Constitution,
         metrics: Metrics,
         sabotage: Sabotage | None = None,
+        log: RequestLog | None = None,
     ) -> None:
         self._routes = routes
         self._checks = checks
         self._constitution = constitution
         self._metrics = metrics
         self._sabotage = sabotage
+        self._log = log
         self._hash_header = (_HASH, constitution.hash.encode())
         self._request_prefix = f"req-{secrets.token_hex(6)}-"
         self._request_numbers = itertools.count(1)
@@ -72,7 +75,7 @@ class Application:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        started_ns = time.perf_counter_ns()
+        received_s: float = scope["extensions"]["acgs.wire"]["received_s"]
         headers = _headers(scope["headers"])
         found = self._routes.find(scope["method"], scope["path"])
         route, argument = found or (_UNMATCHED, "")
@@ -86,23 +89,33 @@ class Application:
         else:
             reply = await self._reply(request)
         if self._sabotage is not None and self._sabotage.drops(request):
-            self._count(request, 0, started_ns)
-            scope["extensions"]["acgs.abort"]["call"]()
+            self._count(request, 0, received_s)
+            scope["extensions"]["acgs.wire"]["abort"]()
+            self._note(request, 0, received_s, scope)
             return
-        self._count(request, reply.status, started_ns)
+        self._count(request, reply.status, received_s)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
+        self._note(request, reply.status, received_s, scope)
 
     def malformed(self) -> tuple[Headers, bytes]:
         """Headers and body of the answer (400) to bytes that are no HTTP request; it is counted, too."""
         self._metrics.observe(UNMATCHED, 400, 0)
+        if self._log is not None:
+            self._log.note(time.monotonic(), 400, UNMATCHED, "-", b"-")
         reply = rendered(self._refused(bad_json("the bytes received are no HTTP request")))
         assert isinstance(reply.body, bytes)
         return reply.headers, reply.body
 
-    def _count(self, request: Request, status: int, started_ns: int) -> None:
+    def _count(self, request: Request, status: int, received_s: float) -> None:
         if not request.route.is_open or request.route is _UNMATCHED:
-            self._metrics.observe(request.operation, status, time.perf_counter_ns() - started_ns)
+            self._metrics.observe(request.operation, status, int((time.monotonic() - received_s) * 1e9))
+
+    def _note(self, request: Request, status: int, received_s: float, scope: dict[str, Any]) -> None:
+        if self._log is not None:
+            query = scope["query_string"]
+            target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
+            self._log.note(received_s, status, request.operation, scope["method"], target)
 
     async def _reply(self, request: Request) -> Reply:
         if self._sabotage is None:

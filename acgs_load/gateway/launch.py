@@ -17,22 +17,24 @@ from typing import NoReturn
 
 from acgs_load.errors import LoadTestError, TargetError, UsageError
 from acgs_load.gateway.metrics import Metrics
+from acgs_load.gateway.request_log import RequestLog
 from acgs_load.gateway.scratch import scratch_folder
 from acgs_load.gateway.signatures import new_key
 from acgs_load.gateway.store import prepare
 from acgs_load.gateway.watch import INTERVAL_S, is_ancestor, wanted_parent
-from acgs_load.gateway.worker import Options, run
+from acgs_load.gateway.worker import BACKLOG, Options, Shared, run
 
 STOP_LIMIT_S = 8.0
 RESTART_PAUSE_S = 0.5
 
 
-def serve(options: Options, store: Path | None) -> None:
-    """Serves until told to stop; without ``store`` everything is forgotten at the end.
+def serve(options: Options, store: Path | None, log: Path | None = None) -> None:
+    """Serves until told to stop; without ``store`` everything is forgotten at the end, without ``log`` none is kept.
 
-    Raises UsageError for a store that cannot be used or a host that is none, TargetError for a port that is taken.
+    Raises UsageError for a file that cannot be used or a host that is none, TargetError for a port that is taken.
     """
     _allow_all_descriptors()
+    request_log = None if log is None else RequestLog(log)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(options.host, options.port))
         if store is None:
@@ -41,11 +43,11 @@ def serve(options: Options, store: Path | None) -> None:
         parents = () if parent is None else (parent,)
         options = replace(options, store=store, parents=parents, started_s=time.monotonic())
         prepare(store, options.constitutional_hash, new_key())
-        metrics = Metrics(options.workers)
+        shared = Shared(listener, Metrics(options.workers), request_log)
         if options.workers == 1:
-            run(options, listener, metrics, lambda: _announce(listener))
+            run(options, shared, lambda: _announce(listener))
         else:
-            Keeper(options, listener, metrics).keep()
+            Keeper(options, shared).keep()
 
 
 def _allow_all_descriptors() -> None:
@@ -57,11 +59,10 @@ def _allow_all_descriptors() -> None:
 class Keeper:
     """The parent of several workers: starts them, replaces those that die, ends them all."""
 
-    def __init__(self, options: Options, listener: socket.socket, metrics: Metrics) -> None:
+    def __init__(self, options: Options, shared: Shared) -> None:
         self._options = replace(options, parents=(*options.parents, os.getpid()))
         self._parents = options.parents
-        self._listener = listener
-        self._metrics = metrics
+        self._shared = shared
         self._workers: dict[int, int] = {}
         self._stopping = False
 
@@ -73,7 +74,7 @@ class Keeper:
         for worker in range(self._options.workers):
             self._fork(worker, told)
         if self._all_ready(ready):
-            _announce(self._listener)
+            _announce(self._shared.listener)
         while not self._stopping and all(is_ancestor(pid) for pid in self._parents):
             self._replace_dead(told)
             time.sleep(INTERVAL_S)
@@ -110,8 +111,8 @@ class Keeper:
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
-            self._metrics.take(worker)
-            run(self._options, self._listener, self._metrics, lambda: _tell(told))
+            self._shared.metrics.take(worker)
+            run(self._options, self._shared, lambda: _tell(told))
             code = 0
         except LoadTestError as error:
             print(f"gateway: {error}", file=sys.stderr)
@@ -153,7 +154,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -43,10 +44,11 @@ class Wire(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """A request begins; the planted defect that drops connections finds its way out in the scope."""
+        """A request begins: when, and how the planted defect that drops connections gets out, stand in the scope."""
         super().on_message_begin()
         self._incomplete = True
-        self.scope["extensions"] = {"acgs.abort": {"call": self.transport.abort}}
+        told = {"abort": self.transport.abort, "received_s": time.monotonic()}
+        self.scope["extensions"] = {"acgs.wire": told}
 
     def on_message_complete(self) -> None:
         """A request is complete."""

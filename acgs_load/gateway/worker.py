@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 import uvloop
@@ -26,6 +26,7 @@ from acgs_load.gateway.metrics import Metrics
 from acgs_load.gateway.pages import Pages, RateLimit
 from acgs_load.gateway.policies import Policies
 from acgs_load.gateway.proofs import Proofs
+from acgs_load.gateway.request_log import FLUSH_INTERVAL_S, RequestLog
 from acgs_load.gateway.routes import Routes
 from acgs_load.gateway.sabotage import PlantedFaults
 from acgs_load.gateway.sessions import (
@@ -98,27 +99,43 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run(options: Options, listener: socket.socket, metrics: Metrics, on_ready: Callable[[], None]) -> None:
-    """Serves on ``listener`` until a signal or the loss of a parent ends it; ``on_ready`` is called once."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(options, listener, metrics, on_ready))
+class Shared(NamedTuple):
+    """What all processes of a gateway have in common."""
+
+    listener: socket.socket
+    metrics: Metrics
+    log: RequestLog | None
+    """None: no request is logged."""
 
 
-async def _serve(options: Options, listener: socket.socket, metrics: Metrics, on_ready: Callable[[], None]) -> None:
+def run(options: Options, shared: Shared, on_ready: Callable[[], None]) -> None:
+    """Serves until a signal or the loss of a parent ends it; ``on_ready`` is called once."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(options, shared, on_ready))
+    finally:
+        if shared.log is not None:
+            shared.log.close()
+
+
+async def _serve(options: Options, shared: Shared, on_ready: Callable[[], None]) -> None:
+    metrics = shared.metrics
     store = Store(options.store)
     solvers = Solvers(options.solvers, metrics)
     redis_url = os.environ.get(REDIS_VARIABLE)
     link = RedisLink(redis_url) if redis_url else None
     try:
-        server = _Server(_config(_application(options, store, solvers, metrics, link)), on_ready)
+        server = _Server(_config(_application(options, store, solvers, shared, link)), on_ready)
         server.obey_signals()
         await solvers.start()
         chores = [
             asyncio.create_task(_stop_when_orphaned(server, options.parents)),
             asyncio.create_task(_fold_logs(store)),
         ]
+        if shared.log is not None:
+            chores.append(asyncio.create_task(_write_log(shared.log)))
         if not server.should_exit:
-            await server.serve([listener])
+            await server.serve([shared.listener])
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
@@ -130,8 +147,9 @@ async def _serve(options: Options, listener: socket.socket, metrics: Metrics, on
 
 
 def _application(
-    options: Options, store: Store, solvers: Solvers, metrics: Metrics, link: RedisLink | None
+    options: Options, store: Store, solvers: Solvers, shared: Shared, link: RedisLink | None
 ) -> Application:
+    metrics = shared.metrics
     secret = store.meta("jwt_secret")
     sessions: Sessions = RedisSessions(link, secret) if link else LocalSessions()
     results: Results = RedisResults(link) if link else LocalResults()
@@ -148,7 +166,7 @@ def _application(
     if options.faults:
         lies = Lies(store, tenants, policies, proofs)
         sabotage = PlantedFaults(options.faults, lies, options.started_s, options.workers)
-    return Application(routes, checks, constitution, metrics, sabotage)
+    return Application(routes, checks, constitution, metrics, sabotage, shared.log)
 
 
 def _rate_limit(faults: dict[str, tuple[float, ...]]) -> RateLimit:
@@ -190,3 +208,9 @@ async def _fold_logs(store: Store) -> None:
             store.fold_long_log()
         except sqlite3.OperationalError as error:  # another process is at it, or the disk is full: next time
             print(f"gateway: the store's log was not folded: {error}", file=sys.stderr, flush=True)
+
+
+async def _write_log(log: RequestLog) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_INTERVAL_S)
+        log.flush()
