@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from acgs_load.cli import FlagParser, plan_from, told
 
@@ -17,12 +16,11 @@ from, and each exact command, node by node. Starts nothing and writes nothing.""
 
 def commands_by_node(flags: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, list[str]]:
     """The shell commands to start on each host, the master's first. Raises UsageError as ``run_load_test.py`` would."""
-    from acgs_load.fleet.commands import commands_for
-    from acgs_load.run_folder import RunFolder
+    from acgs_load.fleet.choice import place_of
 
     plan = plan_from(flags, environ)
     result: dict[str, list[str]] = {}
-    for command in commands_for(plan, RunFolder(Path(plan.folder))):
+    for command in place_of(plan).steps():
         result.setdefault(command.host, []).append(command.shell())
     return result
 

@@ -41,6 +41,8 @@ class FlagParser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=f"{prog} {__version__}")
         help_text = f"JSON or YAML file of settings (environment: {CONFIG_FILE_VARIABLE})"
         self.add_argument("--config-file", metavar="FILE", help=help_text)
+        plan_help = "plan.json of an earlier run: play exactly that (only --test-name and --output go with it)"
+        self.add_argument("--plan", metavar="FILE", help=plan_help)
         for setting in SETTINGS:
             if setting.flag is not None:
                 self._add(setting.flag, setting)
@@ -113,12 +115,35 @@ def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:
     from acgs_load.profiles import plan_for
     from acgs_load.settings import resolve
 
+    if "plan" in flags:
+        return _written_plan(flags)
     settings = resolve(flags, environ)
     if settings.baseline is not None:
         settings = dataclasses.replace(settings, baseline=_baseline(settings.said("BASELINE"), settings.baseline))
     name = settings.test_name or settings.test_type
-    folder = Path(settings.output, name, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
+    folder = Path(settings.output, name, _stamp()).absolute()
     return plan_for(settings, str(folder), _cpus())
+
+
+def _written_plan(flags: Mapping[str, object]) -> Plan:
+    """A plan that was decided before, to be played in a folder of its own. Raises UsageError."""
+    from acgs_load.plan import Plan
+
+    others = sorted(set(flags) - {"plan", "output", "test_name"})
+    if others:
+        raise UsageError(f"--plan: {others[0]} is decided in the file already; leave the flag out, or the plan")
+    path = Path(str(flags["plan"]))
+    try:
+        plan = Plan.from_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"--plan {path}: not readable ({error.strerror}); name the plan.json of a run") from error
+    name = str(flags.get("test_name", plan.name))
+    folder = Path(str(flags.get("output", Path(plan.folder).parents[1])), name, _stamp()).absolute()
+    return dataclasses.replace(plan, name=name, folder=str(folder))
+
+
+def _stamp() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def _baseline(said: str, folder: str) -> str:

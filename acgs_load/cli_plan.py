@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from acgs_load.fleet.commands import Command, commands_for
+from acgs_load.fleet.choice import place_of
+from acgs_load.fleet.commands import Command
 from acgs_load.plan import Plan, Stage
 from acgs_load.profile_nodes import users_by_node
-from acgs_load.run_folder import RunFolder
 from acgs_load.units import format_duration
 
 
 def print_plan(plan: Plan, out: TextIO) -> None:
     """Write the plan for a person to read."""
-    commands = commands_for(plan, RunFolder(Path(plan.folder)))
+    commands = place_of(plan).steps()
     sections = (
         ("phases", _table(("phase", "length", "users", "requests/s", "judged"), map(_phase, plan.stages))),
         ("nodes", _table(("host", "region", "workers", "max users", "users"), _nodes(plan))),
@@ -38,10 +38,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "plan": json.loads(plan.to_json()),
         "settings": {key: {"value": values[key], "from": origin} for key, origin in plan.origins.items()},
         "nodes": [{**dataclasses.asdict(node), "users": users} for node, users in rows],
-        "commands": [
-            {**dataclasses.asdict(command), "shell": command.shell()}
-            for command in commands_for(plan, RunFolder(Path(plan.folder)))
-        ],
+        "commands": [{**dataclasses.asdict(command), "shell": command.shell()} for command in place_of(plan).steps()],
     }
 
 
@@ -61,6 +58,7 @@ def setting_values(plan: Plan) -> dict[str, Any]:
         "THRESHOLDS": len(plan.thresholds),
         "WORKERS": plan.workers,
         "LOAD_TEST_NODES": len(plan.nodes),
+        "PLACE": plan.place,
         "SEED": plan.seed,
         "BASELINE": plan.baseline,
         "MIN_CAPACITY": plan.min_capacity,
@@ -125,11 +123,14 @@ def _settings(plan: Plan) -> Iterable[tuple[str, ...]]:
 
 def _commands(commands: Sequence[Command]) -> list[str]:
     lines: list[str] = []
-    by_host: Mapping[str, list[Command]] = {command.host: [] for command in commands}
+    host = ""
     for command in commands:
-        by_host[command.host].append(command)
-    for host, theirs in by_host.items():
-        lines += [f"# on {host}", *(command.shell() for command in theirs)]
+        if command.host != host:
+            host = command.host
+            lines.append(f"# on {host}")
+        # what a command reads follows it, as in a shell
+        text = f"{command.shell()} <<'EOF'\n{command.input.rstrip()}\nEOF" if command.input else command.shell()
+        lines += text.splitlines()
     return lines
 
 

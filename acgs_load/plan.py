@@ -12,6 +12,7 @@ from acgs_load.errors import UsageError
 
 PLAN_SCHEMA = 1
 Load = Literal["closed", "open", "search"]
+PlaceName = Literal["local", "ssh", "compose", "kubernetes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Node:
     workers: int
     max_users: int
     region: str
+    user: str | None = None
+    """Whom ssh logs in as; None: as ssh's own configuration says. So for the port and the key."""
+    port: int | None = None
+    identity_file: str | None = None
+    python: str | None = None
+    """Interpreter there that has what workers need; None: an environment is made there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +133,14 @@ class Plan:
     """Run folder that ``baseline`` in a threshold refers to."""
     analysis: bool = True
     web_ui: bool = False
+    place: PlaceName = "local"
+    """Where the workers run, and how they get there."""
+    workers_wait_s: float = 60.0
+    """How long the master waits for its workers before the run begins."""
     master_host: str = "localhost"
     master_port: int = 5557
+    master_bind_host: str | None = None
+    """Where the master listens for workers; None: on loopback, or everywhere if some are started by hand elsewhere."""
     web_port: int = 8089
     origins: Mapping[str, str] = field(default_factory=dict)
     """Setting → where its value came from: ``flag --users``, ``file custom.json``, ``env ACGS_…``, ``default``."""

@@ -63,6 +63,7 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         baseline=settings.baseline,
         analysis=settings.analysis,
         web_ui=settings.web_ui,
+        place=settings.place,
         master_host=settings.master_host,
         master_port=settings.master_port,
         web_port=settings.web_port,

@@ -12,10 +12,12 @@ import requests
 from rich.console import Console
 
 from acgs_load.contract import METRICS_PATH
-from acgs_load.errors import ExitCode, GeneratorError, TargetError
-from acgs_load.fleet.commands import EXPECT_WORKERS_MAX_WAIT_S, LOCAL_HOSTS, commands_for
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError
+from acgs_load.fleet.choice import place_of
+from acgs_load.fleet.commands import LOCAL_HOSTS, master_command, started_by_hand, worker_commands
 from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
 from acgs_load.fleet.local import LocalProcess, stop_all
+from acgs_load.fleet.place import Place, WholePlace, Worker
 from acgs_load.fleet.ports import free_port, is_free
 from acgs_load.live import LiveLine
 from acgs_load.plan import Plan
@@ -36,7 +38,11 @@ class EarlySignalError(Exception):
 def run(plan: Plan, folder: RunFolder, console: Console | None = None) -> int:
     """Carry out the plan in ``folder`` and give the exit code. Raises LoadTestError when it cannot start."""
     console = console or Console(stderr=False)
-    session = _Session(plan, folder, console)
+    place = place_of(plan)
+    if isinstance(place, WholePlace):
+        with _Signals(place):
+            return place.carry_out(console)
+    session = _Session(plan, folder, console, place)
     with _Signals(session):
         try:
             session.measure()
@@ -49,17 +55,22 @@ def run(plan: Plan, folder: RunFolder, console: Console | None = None) -> int:
 class _Session:
     """The processes of one run and how they stand."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, console: Console) -> None:
+    def __init__(self, plan: Plan, folder: RunFolder, console: Console, place: Place) -> None:
         self.plan = plan
+        self._place = place
         self._folder = folder
         self._console = console
         self._master: LocalProcess | None = None
-        self._workers: list[LocalProcess] = []
+        self._workers: list[Worker] = []
         self._signals = 0
+        self._closing = False
 
     def interrupt(self) -> None:
         """The first signal ends the run in order; the next ends it at once. What was measured is kept either way."""
         self._signals += 1
+        if self._closing:
+            self._console.print("\ncleaning up …")
+            return
         if self._master is None:
             raise EarlySignalError
         self._master.send(signal.SIGTERM if self._signals == 1 else signal.SIGKILL)
@@ -69,17 +80,36 @@ class _Session:
     def measure(self) -> None:
         """Everything between the first check and the last byte in the folder."""
         with ExitStack() as stack:
-            gateway = self._start_target(stack)
-            self._choose_ports()
-            write_atomically(self._folder.plan, self.plan.to_json())
-            self._announce()
-            answers = self._preflight(gateway)
-            for warning in answers.warnings:
-                self._console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
-            self._sample_resources(stack, gateway)
-            self._start_locust(stack)
-            self._watch(gateway)
-            self._keep_target_counts()
+            try:
+                self._play(stack)
+            finally:
+                # from here on a signal must not keep anything from being cleaned up
+                self._closing = True
+
+    def _play(self, stack: ExitStack) -> None:
+        stack.callback(self._place.close)
+        self.plan = self._place.open()
+        gateway = self._start_target(stack)
+        self._choose_ports()
+        write_atomically(self._folder.plan, self.plan.to_json())
+        self._announce()
+        answers = self._preflight(gateway)
+        for warning in answers.warnings:
+            self._warn(warning)
+        self._sample_resources(stack, gateway)
+        self._start_locust(stack)
+        self._watch(gateway)
+        self._keep_target_counts()
+
+    def _warn(self, text: str) -> None:
+        self._console.print(f"warning: {text}", style="yellow", soft_wrap=True)
+
+    def _collect(self) -> None:
+        """What was measured is here; that a log is missing is no reason to lose it."""
+        try:
+            self._place.collect()
+        except LoadTestError as error:
+            self._warn(str(error))
 
     def judge(self) -> int:
         """Analyse the folder, print the verdict, and give its exit code."""
@@ -111,7 +141,7 @@ class _Session:
         """
         plan = self.plan
         named = not plan.origins.get("LOCUST_MASTER_PORT", "default").startswith("default")
-        if not named and all(node.host in LOCAL_HOSTS for node in plan.nodes):
+        if not named and not started_by_hand(plan):
             self.plan = dataclasses.replace(plan, master_port=free_port())
         elif not is_free(plan.master_port):
             raise TargetError(f"LOCUST_MASTER_PORT {plan.master_port} is taken by a stranger; free it or name another")
@@ -156,23 +186,25 @@ class _Session:
         stack.enter_context(ResourceSampler(self._folder.resources, source, probe))
 
     def _start_locust(self, stack: ExitStack) -> None:
-        master, *workers = commands_for(self.plan, self._folder)
-        remote = [command for command in workers if not command.local]
-        for command in remote:
-            self._console.print(f"start on {command.host}: {command.shell()}", highlight=False, soft_wrap=True)
+        if started_by_hand(self.plan):
+            self._ask_for_workers()
+        master = master_command(self.plan, self._folder)
+        stack.callback(self._collect)
         process = LocalProcess(master.name, master.argv, master.environment, self._folder.logs / "master.out")
         stack.callback(process.stop, 10.0)
-        for command in workers:
-            if command.local:
-                log = self._folder.logs / f"{command.name}.out"
-                self._workers.append(LocalProcess(command.name, command.argv, command.environment, log))
+        self._workers += self._place.start(self.plan)
         stack.callback(stop_all, self._workers, 10.0)
         self._master = process
+
+    def _ask_for_workers(self) -> None:
+        for command in worker_commands(self.plan, self._folder):
+            if command.host not in LOCAL_HOSTS:
+                self._console.print(f"start on {command.host}: {command.shell()}", highlight=False, soft_wrap=True)
 
     def _watch(self, gateway: EmbeddedGateway | None) -> None:
         assert self._master is not None, "the master was started"
         plan, live = self.plan, LiveLine(self.plan, self._folder, self._console)
-        allowed_s = plan.duration_s + EXPECT_WORKERS_MAX_WAIT_S + plan.stop_timeout_s + plan.timeout_s + SPARE_S
+        allowed_s = plan.duration_s + plan.workers_wait_s + plan.stop_timeout_s + plan.timeout_s + SPARE_S
         deadline_s = time.monotonic() + allowed_s
         try:
             while self._master.wait(WATCH_INTERVAL_S) is None:
@@ -196,15 +228,12 @@ class _Session:
     def _demand_result(self, gateway: EmbeddedGateway | None) -> None:
         assert self._master is not None, "the master was started"
         if gateway is not None and (reason := gateway.ended()) is not None:
-            self._console.print(f"warning: {reason}", style="yellow", soft_wrap=True)
+            self._warn(reason)
         if self._folder.run.exists() or self._signals > 1:
             return
         if not self._folder.windows.exists() or not self._folder.windows.stat().st_size:
             raise GeneratorError(f"nothing was measured: {self._reason()}; see {self._folder.logs}")
-        self._console.print(
-            f"warning: the master ended early (status {self._master.poll()}); what it had written is analysed",
-            style="yellow",
-        )
+        self._warn(f"the master ended early (status {self._master.poll()}); what it had written is analysed")
 
     def _reason(self) -> str:
         """What the master called an error last; else how it ended."""
@@ -226,8 +255,8 @@ class _Session:
 class _Signals:
     """SIGINT and SIGTERM mean "end in order" as long as the run lasts."""
 
-    def __init__(self, session: _Session) -> None:
-        self._session = session
+    def __init__(self, run: _Session | WholePlace) -> None:
+        self._run = run
 
     def __enter__(self) -> None:
         self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -237,4 +266,4 @@ class _Signals:
             signal.signal(number, handler)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._session.interrupt()
+        self._run.interrupt()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, S
 
 from acgs_load import setting_values as values
 from acgs_load.contract import OPERATIONS, TENANT_ID_PATTERN, Scenario
-from acgs_load.settings_table import TEST_TYPES
+from acgs_load.settings_table import PLACES, TEST_TYPES
 
 _HOST = r"^[A-Za-z0-9_\[][A-Za-z0-9_.:@\[\]-]{0,252}$"
 _WORKERS_MAX, _USERS_MAX = 1_000, 1_000_000
@@ -34,6 +34,18 @@ class NodeRow(BaseModel):
             description="must be letters, digits, dots, dashes or underscores, 64 at most",
         ),
     ] = "local"
+    user: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._@\\-]{0,63}$", description="must be a user name for ssh")
+    ] = None
+    port: Annotated[
+        int | None, Field(ge=1, le=65_535, description="must be ssh's port, a whole number from 1 to 65,535")
+    ] = None
+    identity_file: Annotated[
+        str | None, Field(pattern=r"^[^\s-]\S*$", description="must be the path of a key for ssh, without blanks")
+    ] = None
+    python: Annotated[
+        str | None, Field(pattern=r"^[^\s-]\S*$", description="must be the path of a Python interpreter there")
+    ] = None
 
 
 class AccountRow(BaseModel):
@@ -96,6 +108,7 @@ KINDS: dict[str, Kind] = {
         "must be letters, digits, dots, dashes and underscores, 100 at most, a letter or digit first",
     ),
     "test_type": _one_of(*TEST_TYPES),
+    "place": _one_of(*PLACES),
     "arrivals": _one_of("constant", "poisson"),
     "transport": _one_of("fast", "plain"),
     "users": _whole(1, _USERS_MAX),

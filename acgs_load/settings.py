@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from acgs_load.errors import UsageError
-from acgs_load.plan import Account, Node, ThresholdText
+from acgs_load.plan import Account, Node, PlaceName, ThresholdText
 
 
 class Rate(NamedTuple):
@@ -49,6 +49,7 @@ class Settings:
     """Those of the file, then those of flags."""
     workers: int | None
     nodes: tuple[Node, ...]
+    place: PlaceName
     seed: int
     baseline: str | None
     min_capacity: float | None

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from acgs_load.contract import DEFAULT_CONSTITUTIONAL_HASH
 
 TEST_TYPES = ("smoke", "enterprise", "distributed", "spike", "stress", "constitutional", "endurance", "capacity")
+PLACES = ("local", "ssh", "compose", "kubernetes")
 SECRETS = ("ACGS_PASSWORD", "ACGS_TOKEN")
 """Read from the environment by the process that sends them; never in a file, a plan or a line of output."""
 CONFIG_FILE_VARIABLE = "ACGS_CONFIG_FILE"
@@ -54,6 +55,8 @@ SETTINGS = (
             "worker processes, over all nodes; one less than there are CPUs when absent"),
     Setting("nodes", "LOAD_TEST_NODES", None, None, "nodes", (),
             "the machines that generate load"),
+    Setting("place", "PLACE", "--place", "ACGS_PLACE", "place", "local",
+            "where the load is generated: " + ", ".join(PLACES)),
     Setting("seed", "SEED", "--seed", "ACGS_SEED", "seed", 1,
             "makes users, data and order repeatable"),
     Setting("baseline", "BASELINE", "--baseline", "ACGS_BASELINE", "text", None,

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_plan import plan
 
 from acgs_load import __version__, cli, session
 from acgs_load.errors import GeneratorError, NothingMeasuredError, TargetError
@@ -259,3 +260,17 @@ def test_a_reader_that_goes_away_is_no_traceback(door, tmp_path):
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_plan_that_was_written_is_played_again(tmp_path, capsys):
+    """--plan takes everything from the file; what else is asked for is refused, as is a file that is no plan."""
+    path = tmp_path / "plan.json"
+    path.write_text(plan(folder=str(tmp_path / "out" / "first" / "1")).to_json())
+    assert cli.run_load_test(["--plan", str(path), "--test-name", "again", "--dry-run"], {}) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("plan of again: spike, closed load, 100 users, 14s against http://127.0.0.1:8080\n")
+    assert f"{tmp_path}/out/again/" in out
+    assert cli.run_load_test(["--plan", str(path), "--users", "5"], {}) == 2
+    assert "--plan: users is decided in the file already" in capsys.readouterr().err
+    assert cli.run_load_test(["--plan", str(tmp_path / "none")], {}) == 2
+    assert "not readable" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import pytest
 from test_plan import plan
 
 from acgs_load.errors import GeneratorError, TargetError
-from acgs_load.fleet.commands import commands_for
+from acgs_load.fleet.commands import master_command, worker_commands
 from acgs_load.fleet.embedded import start_embedded
 from acgs_load.fleet.local import LocalProcess, stop_all
 from acgs_load.fleet.ports import free_port, is_free
@@ -23,7 +23,8 @@ from acgs_load.run_folder import RunFolder
 
 def test_a_master_and_one_command_a_worker(tmp_path):
     """Local workers find the plan file; remote ones are told by the master and dial its address."""
-    commands = commands_for(plan(master_host="10.0.0.1"), RunFolder(tmp_path))
+    decided, folder = plan(master_host="10.0.0.1"), RunFolder(tmp_path)
+    commands = [master_command(decided, folder), *worker_commands(decided, folder)]
     assert [command.name for command in commands] == ["master", *(f"worker-{index}" for index in range(5))]
     assert [command.local for command in commands] == [True, True, True, False, False, False]
     assert "ACGS_PLAN" in commands[1].environment
@@ -38,14 +39,14 @@ def test_a_master_and_one_command_a_worker(tmp_path):
 )
 def test_the_master_listens_beyond_this_machine_only_for_remote_workers(tmp_path, nodes, bind):
     """Locust's port has no authentication, so it stays on loopback where it can."""
-    shell = commands_for(plan(nodes=nodes), RunFolder(tmp_path))[0].shell()
+    shell = master_command(plan(nodes=nodes), RunFolder(tmp_path)).shell()
     assert f"--master-bind-host {bind}" in shell
 
 
 @pytest.mark.parametrize(("web_ui", "word"), [(False, "--headless"), (True, "--autostart")])
 def test_the_web_ui_is_served_on_demand(tmp_path, web_ui, word):
     """A run starts by itself either way."""
-    assert word in commands_for(plan(web_ui=web_ui), RunFolder(tmp_path))[0].argv
+    assert word in master_command(plan(web_ui=web_ui), RunFolder(tmp_path)).argv
 
 
 def python(tmp_path, code, name="child"):

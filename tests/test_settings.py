@@ -34,6 +34,7 @@ EVERYTHING = {
     "ARRIVALS": "poisson",
     "THRESHOLDS": ["latency_p95_ms <= 500", "error_ratio <= 0.001 over 10s for 3"],
     "WORKERS": 4,
+    "PLACE": "ssh",
     "SEED": 7,
     "BASELINE": "reports/nightly/1",
     "MIN_CAPACITY": 900,

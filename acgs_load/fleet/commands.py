@@ -13,18 +13,19 @@ from acgs_load.run_folder import RunFolder
 
 LOCUSTFILE = Path(__file__).resolve().parents[2] / "locustfile.py"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-EXPECT_WORKERS_MAX_WAIT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One process to start: where, with what words and what added environment."""
+    """One command: where, with what words and what added environment."""
 
     name: str
-    """``master`` or ``worker-<index>``."""
+    """``master``, ``worker-<index>``, or what it is for."""
     host: str
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    input: str = ""
+    """What it reads, where that is worth reading: a manifest. Never a secret, nor are the words."""
 
     @property
     def local(self) -> bool:
@@ -41,14 +42,14 @@ class Command:
 
 def master_command(plan: Plan, folder: RunFolder) -> Command:
     """The master: coordinates, writes what was measured, serves the web UI where one is wanted."""
-    bind_host = "127.0.0.1" if all(node.host in LOCAL_HOSTS for node in plan.nodes) else "0.0.0.0"
+    bind_host = plan.master_bind_host or ("0.0.0.0" if started_by_hand(plan) else "127.0.0.1")
     argv = [
         *_locust(),
         "--master",
         "--expect-workers",
         str(plan.workers),
         "--expect-workers-max-wait",
-        str(EXPECT_WORKERS_MAX_WAIT_S),
+        f"{plan.workers_wait_s:.0f}",
         *_interface(plan),
         "--only-summary",
         "--stop-timeout",
@@ -89,13 +90,15 @@ def worker_command(plan: Plan, folder: RunFolder, index: int, node: Node) -> Com
     return Command(f"worker-{index}", node.host, tuple(argv), environment)
 
 
-def commands_for(plan: Plan, folder: RunFolder) -> list[Command]:
-    """Every process of the run, the master first, then the workers node by node."""
+def worker_commands(plan: Plan, folder: RunFolder) -> list[Command]:
+    """Every worker of the run, node by node."""
     workers = [node for node in plan.nodes for _ in range(node.workers)]
-    return [
-        master_command(plan, folder),
-        *(worker_command(plan, folder, index, node) for index, node in enumerate(workers)),
-    ]
+    return [worker_command(plan, folder, index, node) for index, node in enumerate(workers)]
+
+
+def started_by_hand(plan: Plan) -> bool:
+    """Whether the plan has workers on other machines that no place of ours starts."""
+    return plan.place == "local" and any(node.host not in LOCAL_HOSTS for node in plan.nodes)
 
 
 def _locust() -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from acgs_load.errors import GeneratorError
+from acgs_load.fleet.place import Worker
 
 PARENT_VARIABLE = "ACGS_PARENT_PID"
 """Names the runner to its children: they end themselves when it is gone, so a crash leaves nothing running."""
@@ -90,7 +91,7 @@ class LocalProcess:
         return "\n".join(text.strip().splitlines()[-lines:])
 
 
-def stop_all(processes: Sequence[LocalProcess], grace_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+def stop_all(processes: Sequence[Worker], grace_s: float, clock: Callable[[], float] = time.monotonic) -> None:
     """Ask all to end at once, then wait for each within one shared grace period."""
     for process in processes:
         if process.poll() is None:
