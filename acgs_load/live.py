@@ -52,7 +52,7 @@ class LiveLine:
         self._read_users()
         if self._first_second is None:
             return
-        if self._console.is_terminal:
+        if self._console.is_terminal and self._plan.live:
             self._console.print(self.text(), end="\r", no_wrap=True, overflow="crop", highlight=False)
         elif self._clock() - self._printed_s >= PLAIN_EVERY_S:
             self._printed_s = self._clock()
@@ -60,7 +60,7 @@ class LiveLine:
 
     def close(self) -> None:
         """Leave the last line standing and let go of the files."""
-        if self._first_second is not None and self._console.is_terminal:
+        if self._first_second is not None and self._console.is_terminal and self._plan.live:
             self._console.print()
         for file in (self._file, self._health):
             if file is not None:

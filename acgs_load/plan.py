@@ -82,6 +82,18 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetMetrics:
+    """Where the target's CPU and memory are read, and what has to be known for that."""
+
+    source: str = "auto"
+    """``auto``, ``none``, ``pid:N``, ``docker:NAME,…``, ``prometheus+http://…``, or the URL of a ``/metrics`` page."""
+    cpu_query: str = ""
+    memory_query: str = ""
+    cpus: float | None = None
+    memory_gib: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One run, completely. To JSON and back is equal."""
 
@@ -128,10 +140,13 @@ class Plan:
     """Sent with every request, beside the contract's."""
     tls_verify: bool = True
     transport: Literal["fast", "plain"] = "fast"
+    target_metrics: TargetMetrics = field(default_factory=TargetMetrics)
     min_capacity: float | None = None
     baseline: str | None = None
     """Run folder that ``baseline`` in a threshold refers to."""
     analysis: bool = True
+    live: bool = True
+    """A live view on the terminal, where there is one."""
     web_ui: bool = False
     place: PlaceName = "local"
     """Where the workers run, and how they get there."""
@@ -202,6 +217,7 @@ class Plan:
             for name, kind in nested.items():
                 raw[name] = tuple(kind(**row) for row in raw[name])
             raw["search"] = Search(**raw["search"]) if raw["search"] else None
+            raw["target_metrics"] = TargetMetrics(**raw.get("target_metrics", {}))
             raw["tenants"] = tuple(raw["tenants"])
             return cls(**raw)
         except (ValueError, KeyError, TypeError) as error:

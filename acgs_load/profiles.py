@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from acgs_load.plan import Node, Plan, ThresholdText
+from acgs_load.plan import Node, Plan, TargetMetrics, ThresholdText
 from acgs_load.profile_acceptance import (
     OPEN_THROUGHPUT_SHARE,
     as_breaking,
@@ -59,9 +59,17 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         headers=settings.headers,
         tls_verify=settings.tls_verify,
         transport=settings.transport,
+        target_metrics=TargetMetrics(
+            settings.target_metrics,
+            settings.target_cpu_query,
+            settings.target_memory_query,
+            settings.target_cpus,
+            settings.target_memory_gib,
+        ),
         min_capacity=settings.min_capacity,
         baseline=settings.baseline,
         analysis=settings.analysis,
+        live=settings.live,
         web_ui=settings.web_ui,
         place=settings.place,
         master_host=settings.master_host,

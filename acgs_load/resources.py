@@ -1,91 +1,67 @@
 """CPU and memory of the target while it is under load, once a second, into ``resources.csv``.
 
-Two sources here: the process tree of a target that the runner started, and the standard process metrics that a
-target on this machine publishes. Both are shares (0–1) of this machine's cores and memory.
+Where they come from is a ``ResourceSource``; the ``resources_*`` modules have one each. What no source tells is
+"not measured": a row that is missing, or a cell that is empty, and never 0.
 """
 
 from __future__ import annotations
 
 import csv
-import os
-import re
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-import psutil
-import requests
+from acgs_load.usage import ResourceRow
 
 INTERVAL_S = 1.0
+SILENT_MAX = 3
+"""Readings in a row that may tell nothing (a restart, the first of a counter) before it is said."""
 
 
-class Usage(NamedTuple):
-    """Totals at one moment."""
+class Level(NamedTuple):
+    """What a source says at one moment: shares (0–1) of the target's machine; None where it does not tell."""
 
-    cpu_seconds: float
-    memory_bytes: int
-
-
-class ResourceRow(NamedTuple):
-    """A row of ``resources.csv``."""
-
-    second: int
-    """Epoch second."""
-    source: str
-    cpu: float
-    """Share of the whole machine over the last interval, 0–1."""
-    memory: float
-    memory_bytes: int
+    cpu: float | None
+    memory: float | None
+    memory_bytes: int | None = None
 
 
-Probe = Callable[[], Usage | None]
-"""Reads the totals; None where they cannot be read now."""
+class SilentSourceError(Exception):
+    """A source cannot be read now; the text says why."""
 
 
-def process_tree(pid: int) -> Probe:
-    """A probe of a process and all its descendants. CPU of descendants that ended stays counted."""
-    seen: dict[tuple[int, float], float] = {}
+class ResourceSource(Protocol):
+    """Where the target's CPU and memory are read."""
 
-    def read() -> Usage | None:
-        try:
-            root = psutil.Process(pid)
-            family = [root, *root.children(recursive=True)]
-        except psutil.NoSuchProcess:
+    @property
+    def name(self) -> str:
+        """The kind of source, as the report names it."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What is read, for a person: ``node_exporter http://10.0.0.7:9100/metrics``."""
+        ...
+
+    def level(self, at_s: float) -> Level:
+        """What it says at ``at_s`` (monotonic seconds). Raises SilentSourceError."""
+        ...
+
+
+class CpuCounter:
+    """Turns counters that only grow into the share of the time between two readings."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, float] | None = None
+
+    def share(self, busy_s: float, capacity_s: float) -> float | None:
+        """CPU seconds used ÷ CPU seconds there were, since the last call; None for the first, and after a restart."""
+        last, self._last = self._last, (busy_s, capacity_s)
+        if last is None or busy_s < last[0] or capacity_s <= last[1]:
             return None
-        memory_bytes = 0
-        for process in family:
-            try:
-                times = process.cpu_times()
-                seen[process.pid, process.create_time()] = times.user + times.system
-                memory_bytes += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue  # ended between the listing and the reading; what it used so far stays in `seen`
-        return Usage(sum(seen.values()), memory_bytes)
-
-    return read
-
-
-def published_metrics(url: str, timeout_s: float = 2.0) -> Probe:
-    """A probe of ``process_cpu_seconds_total`` and ``process_resident_memory_bytes`` in a Prometheus text page."""
-    session = requests.Session()
-
-    def read() -> Usage | None:
-        try:
-            answer = session.get(url, timeout=timeout_s)
-        except requests.RequestException:
-            return None
-        cpu = _metric(answer.text, "process_cpu_seconds_total") if answer.ok else None
-        memory = _metric(answer.text, "process_resident_memory_bytes") if answer.ok else None
-        return None if cpu is None or memory is None else Usage(cpu, int(memory))
-
-    return read
-
-
-def _metric(text: str, name: str) -> float | None:
-    found = re.search(rf"^{name}(?:\{{[^}}]*\}})? ([0-9.eE+-]+)", text, re.MULTILINE)
-    return float(found.group(1)) if found else None
+        return (busy_s - last[0]) / (capacity_s - last[1])
 
 
 class ResourceSampler:
@@ -94,24 +70,22 @@ class ResourceSampler:
     def __init__(
         self,
         path: Path,
-        source: str,
-        probe: Probe,
+        source: ResourceSource,
+        say: Callable[[str], None],
         *,
-        cores: int | None = None,
-        memory_total_bytes: int | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._source = source
-        self._probe = probe
-        self._cores = cores or len(os.sched_getaffinity(0))
-        self._memory_total_bytes = memory_total_bytes or psutil.virtual_memory().total
+        self._say = say
+        """Told once, in words, when the source tells nothing any more."""
         self._clock = clock
         self._monotonic = monotonic
+        self._silent = 0
+        self._said = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="resources", daemon=True)
-        self._last: tuple[float, Usage] | None = None
 
     def __enter__(self) -> ResourceSampler:
         self._thread.start()
@@ -122,22 +96,37 @@ class ResourceSampler:
         self._thread.join(timeout=5.0)
 
     def sample(self) -> ResourceRow | None:
-        """The row for the time since the last sample; None for the first, and where the target cannot be read."""
-        usage, now_s = self._probe(), self._monotonic()
-        last, self._last = self._last, None if usage is None else (now_s, usage)
-        if usage is None or last is None or now_s <= last[0]:
+        """A row for now; None where the source tells nothing."""
+        try:
+            level, reason = self._source.level(self._monotonic()), ""
+        except SilentSourceError as error:
+            level, reason = Level(None, None), str(error)
+        self._watch(level, reason)
+        if level == Level(None, None):
             return None
-        cpu = (usage.cpu_seconds - last[1].cpu_seconds) / (now_s - last[0]) / self._cores
-        memory = usage.memory_bytes / self._memory_total_bytes
         return ResourceRow(
-            int(self._clock()), self._source, round(max(0.0, cpu), 4), round(memory, 4), usage.memory_bytes
+            int(self._clock()), self._source.name, _rounded(level.cpu), _rounded(level.memory), level.memory_bytes
         )
+
+    def _watch(self, level: Level, reason: str) -> None:
+        missing = [name for name, value in (("CPU", level.cpu), ("memory", level.memory)) if value is None]
+        self._silent = self._silent + 1 if missing else 0
+        if self._silent < SILENT_MAX or self._said:
+            return
+        self._said = True
+        told = reason or f"{self._source.place} tells nothing of it"
+        self._say(f"{' and '.join(missing)} of the target: not measured while this lasts: {told}")
 
     def _loop(self) -> None:
         with self._path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(ResourceRow._fields)
+            file.flush()
             while not self._ended.wait(INTERVAL_S):
                 if (row := self.sample()) is not None:
                     writer.writerow(row)
                     file.flush()
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(max(0.0, share), 4)

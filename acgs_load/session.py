@@ -22,7 +22,8 @@ from acgs_load.fleet.ports import free_port, is_free
 from acgs_load.live import LiveLine
 from acgs_load.plan import Plan
 from acgs_load.preflight import Preflight, preflight
-from acgs_load.resources import ResourceSampler, process_tree, published_metrics
+from acgs_load.resources import ResourceSampler
+from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
 from acgs_load.units import format_duration
 
@@ -176,14 +177,10 @@ class _Session:
         return answers
 
     def _sample_resources(self, stack: ExitStack, gateway: EmbeddedGateway | None) -> None:
-        """Watch a target on this machine; of one elsewhere nothing is known from here."""
-        if gateway is not None:
-            probe, source = process_tree(gateway.process.pid), "process tree"
-        elif any(f"//{host}" in self.plan.target for host in ("localhost", "127.", "[::1]")):
-            probe, source = published_metrics(self.plan.target + METRICS_PATH), "metrics"
-        else:
-            return
-        stack.enter_context(ResourceSampler(self._folder.resources, source, probe))
+        """Watch the target's CPU and memory, where anybody can tell them."""
+        source = source_of(self.plan, gateway.process.pid if gateway is not None else None)
+        if source is not None:
+            stack.enter_context(ResourceSampler(self._folder.resources, source, self._warn))
 
     def _start_locust(self, stack: ExitStack) -> None:
         if started_by_hand(self.plan):

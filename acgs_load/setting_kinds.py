@@ -138,6 +138,15 @@ KINDS: dict[str, Kind] = {
     "target": Kind(
         _read(values.target, {"type": "string", "pattern": r"^(https?://[^@?#\s]+|embedded(:[0-9]{1,5})?)$"}),
     ),
+    "target_metrics": Kind(
+        _read(
+            values.target_metrics,
+            {
+                "type": "string",
+                "pattern": r"^(auto|none|pid:[0-9]+|docker:.+|(prometheus(\+https?)?|https?)://[^@#\s]+)$",
+            },
+        ),
+    ),
     "think_time": Kind(_read(values.think_time_s, _THINK_TIME)),
     "mix": Kind(_read(values.mix, _object([str(s) for s in Scenario], {"type": "number", "minimum": 0}))),
     "routes": Kind(

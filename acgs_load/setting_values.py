@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from acgs_load.contract import HASH_HEADER, OPERATIONS, TENANT_HEADER, TENANT_ID_PATTERN, USER_HEADER, Scenario
 from acgs_load.settings import Rate, TargetPlace
@@ -95,19 +95,53 @@ def target(value: Any) -> TargetPlace:
         return TargetPlace(f"http://127.0.0.1:{port}", embedded=True)
     if "://" not in value and re.fullmatch(r"[A-Za-z0-9._-]+(:\d+)?/?", value):
         raise ValueError(f"{legal}; did you mean http://{value}?")
-    try:
-        parts = urlsplit(value)
-        port_or_none, host = parts.port, parts.hostname or ""
-    except ValueError:
-        raise ValueError(legal) from None
-    if parts.scheme not in {"http", "https"} or not host or port_or_none == 0 or not _is_plain(value):
-        raise ValueError(legal)
+    parts = _parts(value, legal)
     if parts.username is not None or parts.password is not None:
         raise ValueError(f"must not carry credentials; put them into the environment ({', '.join(SECRETS)})")
     prefix = parts.path.rstrip("/")
     if parts.query or parts.fragment or "?" in value or "#" in value or not _PREFIX.fullmatch(prefix):
         raise ValueError(f"{legal}, with no query and no odd path; paths of operations go into ROUTES")
     return TargetPlace(f"{parts.scheme}://{parts.netloc}{prefix}", embedded=False)
+
+
+def target_metrics(value: Any) -> str:
+    """Where CPU and memory are read: as given, servers of Prometheus spelled ``prometheus+http://`` or ``+https://``.
+
+    The text of the error never repeats the value: it might hold a password.
+    """
+    legal = "must be auto, none, prometheus://HOST:9090, a URL that ends in /metrics, docker:NAME,NAME or pid:NUMBER"
+    _demand(isinstance(value, str), legal)
+    if re.fullmatch(
+        r"auto|none|pid:[1-9][0-9]{0,9}|docker:[A-Za-z0-9][A-Za-z0-9_.-]*(,[A-Za-z0-9][A-Za-z0-9_.-]*)*", value
+    ):
+        return str(value)
+    scheme, _, rest = value.partition("://")
+    kinds = {
+        "prometheus": "http",
+        "prometheus+http": "http",
+        "prometheus+https": "https",
+        "http": "http",
+        "https": "https",
+    }
+    _demand(scheme in kinds, legal)
+    parts = _parts(f"{kinds[scheme]}://{rest}", legal)
+    _demand(parts.username is None and parts.password is None, "must not carry credentials")
+    _demand(not parts.query and not parts.fragment, legal)
+    place = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    page = scheme in ("http", "https") and place.endswith("/metrics")
+    return place if page else f"prometheus+{place}"
+
+
+def _parts(url: str, legal: str) -> SplitResult:
+    """A plain http(s) URL of a host, taken apart. Raises ValueError with ``legal``."""
+    try:
+        parts = urlsplit(url)
+        port_or_none, host = parts.port, parts.hostname or ""
+    except ValueError:
+        raise ValueError(legal) from None
+    if parts.scheme not in {"http", "https"} or not host or port_or_none == 0 or not _is_plain(url):
+        raise ValueError(legal)
+    return parts
 
 
 def _is_plain(text: str) -> bool:

@@ -67,6 +67,12 @@ class Settings:
     headers: Mapping[str, str]
     tls_verify: bool
     transport: Literal["fast", "plain"]
+    target_metrics: str
+    target_cpu_query: str
+    target_memory_query: str
+    target_cpus: float | None
+    target_memory_gib: float | None
+    live: bool
     output: str
     analysis: bool
     web_ui: bool

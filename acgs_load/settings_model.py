@@ -21,7 +21,7 @@ from acgs_load.settings_table import CONFIG_FILE_VARIABLE, SECRETS, SETTINGS, Se
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 _SECRET_KEY = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|API_?KEY|CREDENTIAL", re.IGNORECASE)
 _SHOWN_MAX = 60
-_NEVER_SHOWN = {"TARGET_HOST", "HEADERS"}
+_NEVER_SHOWN = {"TARGET_HOST", "TARGET_METRICS", "HEADERS"}
 """Their values may hold a secret put there by mistake."""
 _SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _ROWS: Mapping[str, type[BaseModel]] = {"LOAD_TEST_NODES": NodeRow, "ACCOUNTS": AccountRow}

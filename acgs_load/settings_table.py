@@ -11,6 +11,12 @@ PLACES = ("local", "ssh", "compose", "kubernetes")
 SECRETS = ("ACGS_PASSWORD", "ACGS_TOKEN")
 """Read from the environment by the process that sends them; never in a file, a plan or a line of output."""
 CONFIG_FILE_VARIABLE = "ACGS_CONFIG_FILE"
+CPU_QUERY = (
+    "1 - sum(irate(node_cpu_seconds_total{mode=~'idle|iowait'}[5m]) and node_cpu_seconds_total)"
+    " / count(node_cpu_seconds_total{mode='idle'})"
+)
+"""Between the last two scrapes; ``and`` leaves out a machine that is not scraped any more."""
+MEMORY_QUERY = "1 - sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)"
 
 
 class Setting(NamedTuple):
@@ -88,6 +94,19 @@ SETTINGS = (
             "verify the target's certificate"),
     Setting("transport", "TRANSPORT", "--transport", "ACGS_TRANSPORT", "transport", "fast",
             "HTTP client of the users: fast, or plain (requests: proxies, odd set-ups; some twenty times dearer)"),
+    Setting("target_metrics", "TARGET_METRICS", "--target-metrics", "ACGS_TARGET_METRICS", "target_metrics", "auto",
+            "where the target's CPU and memory are read: prometheus://HOST:9090, a /metrics URL (node_exporter or a"
+            " process), docker:NAME,NAME, pid:NUMBER, none; auto: a target on this machine, from itself"),
+    Setting("target_cpu_query", "TARGET_CPU_QUERY", None, "ACGS_TARGET_CPU_QUERY", "text", CPU_QUERY,
+            "PromQL that gives the share of the target's CPU in use, 0 to 1"),
+    Setting("target_memory_query", "TARGET_MEMORY_QUERY", None, "ACGS_TARGET_MEMORY_QUERY", "text", MEMORY_QUERY,
+            "PromQL that gives the share of the target's memory in use, 0 to 1"),
+    Setting("target_cpus", "TARGET_CPUS", None, "ACGS_TARGET_CPUS", "positive", None,
+            "CPUs of the target's machine, where its /metrics page is that of a process on another machine"),
+    Setting("target_memory_gib", "TARGET_MEMORY_GIB", None, "ACGS_TARGET_MEMORY_GIB", "positive", None,
+            "memory of that machine, in GiB"),
+    Setting("live", "LIVE", "--no-live", "ACGS_LIVE", "switch", True,
+            "a line every ten seconds instead of the live view (so too without a terminal, in CI, with NO_COLOR)"),
     Setting("output", "OUTPUT", "--output", "ACGS_OUTPUT", "text", "reports",
             "where run folders are made"),
     Setting("analysis", "ANALYSIS", "--no-analysis", "ACGS_ANALYSIS", "switch", True,

@@ -38,7 +38,7 @@ def settings_table() -> str:
 def _default(value: object) -> str:
     if isinstance(value, tuple):
         value = f"{value[0]} … {value[-1]}" if isinstance(value[0], str) else "–".join(map(str, value))
-    return f" (`{value:g}`)" if isinstance(value, float) else f" (`{value}`)"
+    return f" (`{value:g}`)" if isinstance(value, float) else f" (`{value}`)".replace("|", r"\|")
 
 
 def commands(door: str) -> list[str]:

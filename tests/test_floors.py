@@ -15,7 +15,7 @@ PACKAGE = PROJECT / "acgs_load"
 FLOORS = [
     {"contract", "units", "errors"},
     {"histogram"},
-    {"samples", "health", "plan", "run_folder"},
+    {"samples", "health", "usage", "plan", "run_folder"},
     {"measures"},
     {"timeline"},
     {"thresholds"},

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from acgs_load.analysis.groups import latency_of, traffic
 from acgs_load.analysis.judging.drift import Drift
-from acgs_load.analysis.judging.machines import added_by_generators, added_ms
+from acgs_load.analysis.judging.machines import added_by_generators, added_ms, target_load
 from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless
 from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.wording import at_text, value_text
@@ -15,6 +15,8 @@ from acgs_load.measures import Measure
 SHARE_SLACK = 0.02
 """A scenario's share of the requests may differ from the mix by two points; a small run by chance."""
 SHARE_SAMPLES = 1_000
+GAPLESS, EDGE_S = 0.9, 2.0
+"""The target's CPU and memory may be unknown in this little of the hold phases, and in two seconds at their edges."""
 CLEAR = 3.0
 """A latency this many times what the generator adds at the same percentile is clearly the target's."""
 CLEAR_AT = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -44,7 +46,16 @@ def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
                 f"{trend.measure} drifts: up {value_text(trend.change, trend.unit)} over the run "
                 f"from a median of {value_text(trend.median, trend.unit)} (p = {trend.p_value:.1g})"
             )
+    yield from _target_gaps(run)
     yield from _shares(run)
+
+
+def _target_gaps(run: Run) -> Iterator[str]:
+    held_s = sum(phase.to_s - phase.from_s for phase in run.record.phases if phase.hold)
+    target = target_load(run)
+    if target is not None and target.samples < GAPLESS * (held_s - EDGE_S):
+        told = f"known for {target.samples} of the {held_s:.0f} s that hold"
+        yield f"CPU and memory of the target ({target.source}) are {told}; the rest is a gap, not zero"
 
 
 def _shares(run: Run) -> Iterator[str]:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from acgs_load.analysis.reading.load import ResourceRow, Run
+from acgs_load.analysis.reading.load import Run
 from acgs_load.health import HealthRow
 from acgs_load.histogram import Histogram
 from acgs_load.measures import MEASURES, Measure
+from acgs_load.usage import ResourceRow
 
 SATURATED_CPU = 0.90
 """Share of one core above which a gevent process answers late."""
@@ -23,7 +24,7 @@ LAG_QUANTILE = 0.99
 LAG_PROBED = "generators: no-op exchange through the event loop, p99, worst process"
 LAG_ESTIMATED = "generators: delay that 1 % of the moments exceed by each second's longest stall, worst process"
 ADDED = "generators: no-op exchange through the event loop"
-SOURCES = ("prometheus", "node_exporter", "metrics", "process tree")
+SOURCES = ("prometheus", "node_exporter", "docker", "metrics", "process tree")
 """Where the target's CPU and memory come from, the best first: the whole host before the processes alone."""
 
 

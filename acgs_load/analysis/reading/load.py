@@ -28,6 +28,7 @@ from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
 from acgs_load.timeline import Phase, Timeline
+from acgs_load.usage import ResourceRow
 
 MILLISECOND_LIMIT = 10_000_000_000
 """No run starts after the year 2286 in seconds, so a larger start is a file of another kind."""
@@ -48,16 +49,6 @@ class Example(NamedTuple):
     second: int
     region: str
     text: str
-
-
-class ResourceRow(NamedTuple):
-    """One second of the target: shares (0–1) of its machine, None where the source does not tell."""
-
-    second: int
-    source: str
-    cpu: float | None
-    memory: float | None
-    memory_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
