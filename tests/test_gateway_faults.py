@@ -4,7 +4,7 @@ import http.client
 import time
 
 import pytest
-from test_gateway_support import Client, gateways_by_faults
+from test_gateway_support import Client, Gateway, gateways_by_faults
 
 from acgs_load.errors import UsageError
 from acgs_load.gateway.faults import FAULTS, describe_faults, parse_faults
@@ -113,6 +113,18 @@ def test_health_late(gateways):
         time.sleep(0.1)
         answer = client.call("GET", "/gateway/health", headers={})
     assert (answer.status, answer.body["status"]) == (200, "healthy")
+
+
+def test_defects_that_begin_later():
+    """Truthful until so long after the first login, however long the gateway has been there before it."""
+    with Gateway("--solvers", "1", "--fault", "errors=1", "--fault-after", "1") as late:
+        time.sleep(1.1)
+        client = late.client()
+        began_s = time.monotonic()
+        assert client.call("GET", "/api/constitutional/verify").status == 200
+        while client.call("GET", "/api/constitutional/verify").status == 200:
+            assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s > 0.8
 
 
 def test_json_broken(gateways):

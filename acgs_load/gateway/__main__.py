@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             constitutional_hash=told.hash,
             token_lifetime_s=told.token_seconds,
             faults=faults,
+            fault_after_s=told.fault_after,
         )
         serve(options, told.store, told.log)
     except LoadTestError as error:
@@ -77,13 +78,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME[=VALUE]", help="plants a defect; may be repeated"
     )
+    parser.add_argument(
+        "--fault-after",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="defects begin so long after the first login (default: at once; health-late never waits)",
+    )
     return parser
 
 
 def _check(told: argparse.Namespace) -> None:
     """Raises UsageError for a number out of its range or a hash that no header can carry."""
     ranges = {"port": (0, PORT_MOST), "workers": (1, WORKERS_MOST), "solvers": (1, SOLVERS_MOST)}
-    ranges["token_seconds"] = (1, 10**9)
+    ranges |= {"token_seconds": (1, 10**9), "fault_after": (0, 10**9)}
     for name, (least, most) in ranges.items():
         value = getattr(told, name)
         if not least <= value <= most:

@@ -24,8 +24,18 @@ _HASH = HASH_HEADER.lower().encode()
 class PlantedFaults:
     """The defects of one worker. Rates are divided among the workers by whoever starts them."""
 
-    def __init__(self, planted: dict[str, tuple[float, ...]], lies: Lies, started_s: float, workers: int = 1) -> None:
+    def __init__(
+        self,
+        planted: dict[str, tuple[float, ...]],
+        lies: Lies,
+        started_s: float,
+        workers: int = 1,
+        after_s: float = 0.0,
+    ) -> None:
         self._planted = planted
+        self._after_s = after_s
+        self._begin_s: float | None = None if after_s else started_s
+        """When the defects begin; None until the first request that is not for everybody, such as a login."""
         self._lies = lies
         self._started_s = started_s
         self._random = random.Random()
@@ -35,10 +45,13 @@ class PlantedFaults:
 
     async def respond(self, request: Request, respond: Truth) -> Answer | Page:
         """The answer, truthful but for what is planted. Raises Refusal."""
-        await self._stall()
         if request.route.is_open:
+            await self._stall()
             self._check_health(request)
             return await respond(request)
+        if not self._have_begun():
+            return await respond(request)
+        await self._stall()
         if self._throttle is not None and not self._throttle.grants():
             raise throttled("more requests than the rate limit lets through")
         await self._queue()
@@ -71,12 +84,17 @@ class PlantedFaults:
         """Whether this request's connection is closed without an answer."""
         return not request.route.is_open and self._hits("drop")
 
+    def _have_begun(self) -> bool:
+        if self._begin_s is None:
+            self._begin_s = time.monotonic() + self._after_s
+        return time.monotonic() >= self._begin_s
+
     def _hits(self, name: str) -> bool:
         values = self._planted.get(name)
-        return values is not None and self._random.random() < values[0]
+        return values is not None and self._have_begun() and self._random.random() < values[0]
 
     async def _stall(self) -> None:
-        if "stall" not in self._planted:
+        if "stall" not in self._planted or self._begin_s is None or time.monotonic() < self._begin_s:
             return
         frozen_s, period_s = self._planted["stall"]
         into_s = (time.monotonic() - self._started_s) % period_s

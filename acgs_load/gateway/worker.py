@@ -65,6 +65,8 @@ class Options:
     constitutional_hash: str
     token_lifetime_s: int
     faults: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    fault_after_s: float = 0.0
+    """How long after the first login the defects begin; 0: they are there from the start."""
     started_s: float = 0.0
     """When the gateway was started, on the monotonic clock that all its processes share."""
     parents: tuple[int, ...] = ()
@@ -167,6 +169,8 @@ def _application(
         lies = Lies(store, tenants, policies, proofs)
         sabotage = PlantedFaults(options.faults, lies, options.started_s, options.workers)
     return Application(routes, checks, constitution, metrics, sabotage, shared.log)
+        sabotage = PlantedFaults(options.faults, lies, options.started_s, options.workers, options.fault_after_s)
+    return Application(routes, checks, constitution, metrics, sabotage)
 
 
 def _rate_limit(faults: dict[str, tuple[float, ...]]) -> RateLimit:
