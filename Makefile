@@ -1,6 +1,7 @@
 # make demo    load the embedded reference gateway for half a minute; ends with a verdict and a report
 # make test    run the tests
 # make check   format, lint, types
+# make campaign  every planted defect in every type of test; two hours on two cores, goes on where it was stopped
 # make help    this text
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 CODE := acgs_load tests benchmarks run_load_test.py locustfile.py distributed_config.py performance_analyzer.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check
+.PHONY: help demo test check campaign
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -19,6 +20,10 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+campaign: $(VENV)/.dev
+	@mkdir -p docs
+	PYTHONPATH=.:tests $(BIN)/python -m campaign
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)
