@@ -167,10 +167,8 @@ def _application(
     sabotage = None
     if options.faults:
         lies = Lies(store, tenants, policies, proofs)
-        sabotage = PlantedFaults(options.faults, lies, options.started_s, options.workers)
-    return Application(routes, checks, constitution, metrics, sabotage, shared.log)
         sabotage = PlantedFaults(options.faults, lies, options.started_s, options.workers, options.fault_after_s)
-    return Application(routes, checks, constitution, metrics, sabotage)
+    return Application(routes, checks, constitution, metrics, sabotage, shared.log)
 
 
 def _rate_limit(faults: dict[str, tuple[float, ...]]) -> RateLimit:
