@@ -47,7 +47,7 @@ class Wire(HttpToolsProtocol):
         """A request begins: when, and how the planted defect that drops connections gets out, stand in the scope."""
         super().on_message_begin()
         self._incomplete = True
-        told = {"abort": self.transport.abort, "received_s": time.monotonic()}
+        told: dict[object, object] = {"abort": self.transport.abort, "received_s": time.monotonic()}
         self.scope["extensions"] = {"acgs.wire": told}
 
     def on_message_complete(self) -> None:
