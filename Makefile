@@ -2,6 +2,7 @@
 # make test    run the tests
 # make check   format, lint, types
 # make campaign  every planted defect in every type of test; two hours on two cores, goes on where it was stopped
+# make crashes   two hundred runs in which a process is killed at a random moment; an hour and a half
 # make help    this text
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 CODE := acgs_load tests benchmarks run_load_test.py locustfile.py distributed_config.py performance_analyzer.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check campaign
+.PHONY: help demo test check campaign crashes
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -24,6 +25,9 @@ test: $(VENV)/.dev
 campaign: $(VENV)/.dev
 	@mkdir -p docs
 	PYTHONPATH=.:tests $(BIN)/python -m campaign
+
+crashes: $(VENV)/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m crashes
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)
