@@ -61,6 +61,8 @@ def setting_values(plan: Plan) -> dict[str, Any]:
         "PLACE": plan.place,
         "SEED": plan.seed,
         "BASELINE": plan.baseline,
+        "MIN_WORKERS": plan.min_workers,
+        "RESTART_WORKERS": plan.restart_workers,
         "MIN_CAPACITY": plan.min_capacity,
         "MIX": dict(plan.mix),
         "THINK_TIME": [plan.think_time_min_s, plan.think_time_max_s],
@@ -83,9 +85,11 @@ def setting_values(plan: Plan) -> dict[str, Any]:
         "OUTPUT": str(Path(plan.folder).parents[1]),
         "ANALYSIS": plan.analysis,
         "WEB_UI": plan.web_ui,
+        "LOCUST_WEB_HOST": plan.web_host,
         "LOCUST_WEB_PORT": plan.web_port,
         "LOCUST_MASTER_HOST": plan.master_host,
         "LOCUST_MASTER_PORT": plan.master_port,
+        "LOCUST_MASTER_BIND_HOST": plan.master_bind_host,
     }
 
 

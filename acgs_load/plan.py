@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -141,6 +142,10 @@ class Plan:
     tls_verify: bool = True
     transport: Literal["fast", "plain"] = "fast"
     target_metrics: TargetMetrics = field(default_factory=TargetMetrics)
+    min_workers: float = 0.9
+    """Share of the workers that must be there; with fewer the run ends, and is not to be trusted."""
+    restart_workers: bool = False
+    """The runner starts those of its own workers anew that die."""
     min_capacity: float | None = None
     baseline: str | None = None
     """Run folder that ``baseline`` in a threshold refers to."""
@@ -157,6 +162,8 @@ class Plan:
     master_bind_host: str | None = None
     """Where the master listens for workers; None: on loopback, or everywhere if some are started by hand elsewhere."""
     web_port: int = 8089
+    web_host: str = "127.0.0.1"
+    """Where the web UI listens."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Setting → where its value came from: ``flag --users``, ``file custom.json``, ``env ACGS_…``, ``default``."""
 
@@ -198,6 +205,11 @@ class Plan:
         stage, share = self.stage_at(elapsed_s)
         begin, end = stage.rate_from or 0.0, stage.rate_to or 0.0
         return begin + (end - begin) * share
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what ``to_json`` gives: processes with equal ones play the same."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
         """Indented JSON, ending in a newline."""

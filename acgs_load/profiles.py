@@ -66,6 +66,8 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
             settings.target_cpus,
             settings.target_memory_gib,
         ),
+        min_workers=settings.min_workers,
+        restart_workers=settings.restart_workers,
         min_capacity=settings.min_capacity,
         baseline=settings.baseline,
         analysis=settings.analysis,
@@ -75,6 +77,8 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         master_host=settings.master_host,
         master_port=settings.master_port,
         web_port=settings.web_port,
+        web_host=settings.web_host,
+        master_bind_host=settings.master_bind_host,
         origins=_origins(settings, draft, target_rps_origin),
     )
     for text in plan.thresholds:

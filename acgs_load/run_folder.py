@@ -42,6 +42,16 @@ class RunFolder:
         return self.path / "generators.csv"
 
     @property
+    def roster(self) -> Path:
+        """One JSON object a line: each worker as it joined, and when the run began; by the master, as it happens."""
+        return self.path / "roster.jsonl"
+
+    @property
+    def spools(self) -> Path:
+        """What workers kept on their own disks (``spool``), theirs or collected from other machines."""
+        return self.path / "spools"
+
+    @property
     def resources(self) -> Path:
         """CSV of the target's CPU and memory; by the runner's sampler."""
         return self.path / "resources.csv"

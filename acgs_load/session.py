@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import time
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import requests
 from rich.console import Console
 
 from acgs_load.contract import METRICS_PATH
-from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError, UsageError
 from acgs_load.fleet.choice import place_of
 from acgs_load.fleet.commands import LOCAL_HOSTS, master_command, started_by_hand, worker_commands
 from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
@@ -25,6 +26,7 @@ from acgs_load.preflight import Preflight, preflight
 from acgs_load.resources import ResourceSampler
 from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
+from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.units import format_duration
 
 WATCH_INTERVAL_S = 0.5
@@ -88,6 +90,11 @@ class _Session:
                 self._closing = True
 
     def _play(self, stack: ExitStack) -> None:
+        if started_by_hand(self.plan) and secret_from(os.environ) is None:
+            raise UsageError(
+                f"{SECRET_VARIABLE} is not set: workers that are started on other machines by hand join with the run's "
+                "secret; make one up (python -c 'import secrets; print(secrets.token_hex())') and export it here and there"
+            )
         stack.callback(self._place.close)
         self.plan = self._place.open()
         gateway = self._start_target(stack)
@@ -183,6 +190,7 @@ class _Session:
             stack.enter_context(ResourceSampler(self._folder.resources, source, self._warn))
 
     def _start_locust(self, stack: ExitStack) -> None:
+        self._seal(stack)
         if started_by_hand(self.plan):
             self._ask_for_workers()
         master = master_command(self.plan, self._folder)
@@ -192,6 +200,12 @@ class _Session:
         self._workers += self._place.start(self.plan)
         stack.callback(stop_all, self._workers, 10.0)
         self._master = process
+
+    def _seal(self, stack: ExitStack) -> None:
+        """A secret that every process started from now on inherits, and that no command, plan or log holds."""
+        if secret_from(os.environ) is None:
+            os.environ[SECRET_VARIABLE] = new_secret()
+            stack.callback(os.environ.pop, SECRET_VARIABLE, None)
 
     def _ask_for_workers(self) -> None:
         for command in worker_commands(self.plan, self._folder):

@@ -117,6 +117,17 @@ KINDS: dict[str, Kind] = {
     "seed": _whole(0, 2**53),
     "positive": _number(0.001, 1e6),
     "ratio": _number(0, 1),
+    "quorum": Kind(
+        _read(
+            values.quorum,
+            {
+                "anyOf": [
+                    {"type": "number", "minimum": 0, "maximum": 1},
+                    {"type": "string", "pattern": r"^[0-9.]+ *%?$"},
+                ]
+            },
+        )
+    ),
     "switch": Kind(StrictBool, "must be true or false"),
     "text": _text(r"\S", "must not be empty"),
     "host": _text(_HOST, "must be a host name or address"),

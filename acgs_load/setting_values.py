@@ -66,6 +66,18 @@ def duration_s(value: Any) -> float:
     return seconds
 
 
+def quorum(value: Any) -> float:
+    """A share of the workers, from ``0.9``, ``"0.9"`` or ``"90%"``."""
+    legal = "must be a share from 0 to 1, or a percentage such as 90%"
+    try:
+        if isinstance(value, str):
+            text = value.strip()
+            value = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+        return number(value, 0, 1)
+    except ValueError:
+        raise ValueError(legal) from None
+
+
 def rate(value: Any) -> Rate:
     """An open load: ``200`` requests a second, or ``0:2000@5m``, a ramp that then holds."""
     legal = "must be requests per second above 0 such as 200, or a ramp such as 0:2000@5m"

@@ -48,6 +48,8 @@ class Settings:
     thresholds: tuple[ThresholdText, ...]
     """Those of the file, then those of flags."""
     workers: int | None
+    min_workers: float
+    restart_workers: bool
     nodes: tuple[Node, ...]
     place: PlaceName
     seed: int
@@ -76,7 +78,9 @@ class Settings:
     output: str
     analysis: bool
     web_ui: bool
+    web_host: str
     web_port: int
+    master_bind_host: str | None
     master_host: str
     master_port: int
     origins: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from acgs_load.contract import DEFAULT_CONSTITUTIONAL_HASH
 
 TEST_TYPES = ("smoke", "enterprise", "distributed", "spike", "stress", "constitutional", "endurance", "capacity")
 PLACES = ("local", "ssh", "compose", "kubernetes")
-SECRETS = ("ACGS_PASSWORD", "ACGS_TOKEN")
+SECRETS = ("ACGS_PASSWORD", "ACGS_TOKEN", "ACGS_RUN_SECRET", "ACGS_WEB_PASSWORD")
 """Read from the environment by the process that sends them; never in a file, a plan or a line of output."""
 CONFIG_FILE_VARIABLE = "ACGS_CONFIG_FILE"
 CPU_QUERY = (
@@ -59,6 +59,10 @@ SETTINGS = (
             "a threshold such as 'latency_p95_ms <= 500'; repeatable; replaces the default on the same measure"),
     Setting("workers", "WORKERS", "--workers", "ACGS_WORKERS", "workers", None,
             "worker processes, over all nodes; one less than there are CPUs when absent"),
+    Setting("min_workers", "MIN_WORKERS", "--min-workers", "ACGS_MIN_WORKERS", "quorum", 0.9,
+            "share of the workers that must be there, 0.9 or 90%; with fewer the run ends INVALID"),
+    Setting("restart_workers", "RESTART_WORKERS", "--restart-workers", "ACGS_RESTART_WORKERS", "switch", False,
+            "start workers of this machine anew when they die"),
     Setting("nodes", "LOAD_TEST_NODES", None, None, "nodes", (),
             "the machines that generate load"),
     Setting("place", "PLACE", "--place", "ACGS_PLACE", "place", "local",
@@ -113,12 +117,16 @@ SETTINGS = (
             "skip the automatic analysis"),
     Setting("web_ui", "WEB_UI", "--web-ui", "ACGS_WEB_UI", "switch", False,
             "serve Locust's web UI during the run"),
+    Setting("web_host", "LOCUST_WEB_HOST", None, "LOCUST_WEB_HOST", "host", "127.0.0.1",
+            "where the web UI listens; beyond loopback only with a login (ACGS_WEB_PASSWORD)"),
     Setting("web_port", "LOCUST_WEB_PORT", None, "LOCUST_WEB_PORT", "port", 8089,
             "port of the web UI"),
     Setting("master_host", "LOCUST_MASTER_HOST", None, "LOCUST_MASTER_HOST", "host", "localhost",
             "where workers on other machines find the master"),
     Setting("master_port", "LOCUST_MASTER_PORT", None, "LOCUST_MASTER_PORT", "port", 5557,
             "port of the master"),
+    Setting("master_bind_host", "LOCUST_MASTER_BIND_HOST", None, "LOCUST_MASTER_BIND_HOST", "host", None,
+            "where the master listens: loopback, or every interface when workers on other machines dial in"),
 )
 # fmt: on
 """Every setting; each can be given by its key in the configuration file."""

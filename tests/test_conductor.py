@@ -17,7 +17,7 @@ from acgs_load.traffic.master.course import Course
 from acgs_load.traffic.master.crew import Crew
 from acgs_load.traffic.master.performance import Performance
 from acgs_load.traffic.master.telemetry import Telemetry
-from acgs_load.traffic.messages import END, PLAN, RATE, START
+from acgs_load.traffic.messages import DEAL, END, PLAN, RATE, START
 from acgs_load.traffic.phases import PhaseBook
 
 
@@ -45,6 +45,9 @@ class _Podium:
             member.identity, member.complaint = {"region": "eu"}, self._complaint
         elif kind == END and self._answers:
             member.final = True
+
+    def dismiss(self, client):
+        self.said.append(("dismiss", client))
 
     def cease(self):
         self.said.append(("cease", None))
@@ -122,18 +125,81 @@ def test_a_worker_that_cannot_take_part_stops_the_run(tmp_path):
     assert podium.users == []
 
 
-def test_a_late_worker_takes_over_the_arrivals_of_a_lost_one(tmp_path):
-    """It is told plan, start and rate, in that order; a second one gets no arrivals."""
+def _open_course(tmp_path, podium, workers, **changes):
+    """An open load that is under way, its workers ready."""
+    changes = {"min_workers": 0.5, **changes}
     told = []
-    podium = _Podium()
     podium.post = lambda kind, data, client: told.append((kind, client, data))
-    course = course_in(tmp_path)
+    course = course_in(tmp_path, plan_of(flags={"rate": "100", "users": 10}, **changes), send=podium.post)
+    course.crew.tell_one = lambda member, kind, data: podium.post(kind, data, member.client)
     performance = Performance(podium, course)
-    for client in ("a", "b"):
-        course.crew.join(client)
-    course.crew.get("b").gone = True
+    podium.here = list(workers)
+    for client in workers:
+        course.crew.join(client).identity = {"region": "local"}
+    performance._attendance.begin()
+    course.under_way = True
+    return course, performance, told
+
+
+def test_arrivals_of_a_lost_worker_are_dealt_to_the_others_and_to_who_joins(tmp_path):
+    """The plan, the start and the rates first; a part of the arrivals once it is ready."""
+    podium = _Podium()
+    course, performance, told = _open_course(tmp_path, podium, "abc")
+    podium.here = ["a", "c"]
+    performance._attendance.look()
+    assert ("dismiss", "b") in podium.said
+    assert [(kind, client, data["places"], data["round"]) for kind, client, data in told] == [
+        (DEAL, "a", (0,), 2),
+        (DEAL, "c", (1,), 2),
+    ]
+    told.clear()
     course.rates_told = [{"from_s": 1.0, "rate": 5.0, "phase": "rate-5"}]
-    performance.join_late("c")
     performance.join_late("d")
-    assert [(kind, client) for kind, client, _ in told] == [(k, c) for c in "cd" for k in (PLAN, START, RATE)]
-    assert [data["slot"] for kind, _, data in told if kind == PLAN] == [1, None]
+    podium.here = ["a", "c", "d"]
+    performance._attendance.look()
+    assert [(kind, client) for kind, client, _ in told] == [(PLAN, "d"), (START, "d"), (RATE, "d")], "not ready yet"
+    course.crew.get("d").identity = {"region": "local"}
+    performance._attendance.look()
+    dealt = {client: data["places"] for kind, client, data in told if kind == DEAL}
+    assert sorted(place for places in dealt.values() for place in places) == [0, 1, 2]
+    assert set(dealt) == {"a", "c", "d"}
+    assert course.crew.get("b").record()["lost"]
+
+
+@pytest.mark.parametrize(
+    ("min_workers", "left", "ended_by"), [(0.9, 9, None), (0.9, 8, "quorum"), (0.0, 1, None), (1.0, 9, "quorum")]
+)
+def test_below_the_quorum_the_run_ends(tmp_path, min_workers, left, ended_by):
+    """Ten workers: 90 % are nine of them."""
+    podium = _Podium()
+    course, performance, _ = _open_course(tmp_path, podium, "abcdefghij", min_workers=min_workers)
+    performance._attendance.look()
+    assert course.ended_by is None
+    podium.here = list("abcdefghij")[:left]
+    performance._attendance.look()
+    assert course.ended_by == ended_by
+
+
+def test_the_runner_has_time_to_start_lost_workers_anew(tmp_path):
+    """Too few are borne for a while, and no longer."""
+    podium, now = _Podium(), [0.0]
+    course, performance, _ = _open_course(tmp_path, podium, "ab", min_workers=1.0, restart_workers=True)
+    performance._attendance._clock_s = lambda: now[0]
+    podium.here = ["a"]
+    for now[0], ended_by in ((1.0, None), (25.0, None), (32.0, "quorum")):
+        performance._attendance.look()
+        assert course.ended_by == ended_by, now
+
+
+def test_a_worker_that_was_silent_and_comes_back_has_a_gap(tmp_path):
+    """It is not lost; when it was away stands in the record."""
+    podium = _Podium()
+    course, performance, _ = _open_course(tmp_path, podium, "abc")
+    course.crew.get("b").heard_s = 2.0
+    course.clock.epoch_s += 7.0
+    podium.here = ["a", "c"]
+    performance._attendance.look()
+    podium.here = ["a", "b", "c"]
+    performance._attendance.look()
+    record = course.crew.get("b").record()
+    assert (record["lost"], record["gaps"]) == (False, [[2.0, 7.0]])

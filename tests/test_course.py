@@ -21,9 +21,9 @@ def test_lost_samples_and_lost_workers_are_told(tmp_path):
     """What a worker recorded and what arrived are compared; a dead worker keeps its region."""
     course = course_in(tmp_path)
     good, bad = course.crew.join("a"), course.crew.join("b")
-    bad.identity = {"region": "us-west-2", "host": "h", "pid": 7, "corrected_ms": 250.0}
+    bad.identity = {"region": "us-west-2", "host": "h", "pid": 7, "cores": 2, "suite": "1.0", "corrected_ms": 250.0}
     course.take_report(good, report_of(window_at(1, 4), samples=4))
-    course.take_report(bad, report_of(window_at(1, 2), samples=9, skew_ms=-12.5))
+    course.take_report(bad, report_of(window_at(1, 2), samples=9, skew_ms=-12.5, slips=[1, 2]))
     bad.gone = True
     record = course.record()
     assert (record["samples_lost"], record["workers_lost"], record["clock_skew_ms"]) == (7, 1, 12.5)
@@ -32,11 +32,27 @@ def test_lost_samples_and_lost_workers_are_told(tmp_path):
         "region": "us-west-2",
         "host": "h",
         "pid": 7,
+        "cores": 2,
+        "versions": {"suite": "1.0", "locust": None, "python": None, "gevent": None},
         "samples_sent": 9,
         "samples_received": 2,
         "lost": True,
+        "gaps": [],
+        "spooled": False,
+        "slips": [[1, 2]],
         "clock_skew_ms": 250.0,
+        "clock_certain_ms": None,
     }
+
+
+def test_a_report_that_came_before_is_not_counted_again(tmp_path):
+    """Its slips are known; a gap between slips is kept as one."""
+    course = course_in(tmp_path)
+    member = course.crew.join("a")
+    for first, last, received in ((1, 2, 4), (1, 2, 4), (2, 2, 4), (3, 3, 8), (6, 7, 12), (7, 7, 12)):
+        course.take_report(member, report_of(window_at(1, 4), samples=12, slips=[first, last]))
+        assert member.received == received
+    assert member.slips == [[1, 3], [6, 7]]
 
 
 def test_a_report_after_the_last_changes_nothing(tmp_path):

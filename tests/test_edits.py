@@ -18,8 +18,9 @@ from acgs_load.traffic.engine.shapes import PlanShape
 from acgs_load.traffic.master.edits import AHEAD_S, change_rate, change_users
 from acgs_load.traffic.master.watchers import planned_timeline, watchers_of
 from acgs_load.traffic.messages import RATE
-from acgs_load.traffic.worker.arrivals import OpenArrivals, Schedule
+from acgs_load.traffic.worker.arrivals import OpenArrivals
 from acgs_load.traffic.worker.rate_curve import RateCurve
+from acgs_load.traffic.worker.schedule import Deal, Schedule
 
 LONG = {"users": 10, "duration": "100s"}
 
@@ -87,7 +88,7 @@ def test_a_rate_is_offered_from_one_moment_on_all_workers(tmp_path):
 def test_the_schedule_follows_the_new_rate_to_the_planned_end():
     """100/s for five seconds, then 20/s up to the tenth: 600 arrivals, none after the end."""
     plan = plan_of(flags={"users": 10, "duration": "10s", "rate": "100"})
-    schedule = Schedule(RateCurve.of(plan), 0, 1)
+    schedule = Schedule(RateCurve.of(plan), Deal((0,), 1))
     before = sum(1 for _ in _due(schedule, 5.0))
     arrivals = OpenArrivals(plan, schedule, time.perf_counter() - 5.0)
     arrivals.change(5.0, 20.0, 10.0)
@@ -104,7 +105,7 @@ def _due(schedule, until_s):
 
 
 def _planned(plan, until_s):
-    return sum(1 for _ in _due(Schedule(RateCurve.of(plan), 0, 1), until_s))
+    return sum(1 for _ in _due(Schedule(RateCurve.of(plan), Deal((0,), 1)), until_s))
 
 
 REFUSED = [

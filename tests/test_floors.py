@@ -14,8 +14,8 @@ PACKAGE = PROJECT / "acgs_load"
 
 FLOORS = [
     {"contract", "units", "errors"},
-    {"histogram"},
-    {"samples", "health", "usage", "plan", "run_folder"},
+    {"histogram", "secret"},
+    {"samples", "health", "usage", "plan", "run_folder", "spool"},
     {"measures"},
     {"timeline"},
     {"thresholds"},

@@ -52,7 +52,7 @@ def runs(tmp_path_factory):
         "open": _workers(place["open"], _plan(place["open"], 6.0, 40, rate="100"), ("eu", "us")),
         "local": Locust(place["local"], _plan(place["local"])).start(),
         "buggy": _workers(place["buggy"], _plan(place["buggy"], 3.0), FAKE_VISIT="buggy"),
-        "lost": _workers(place["lost"], _plan(place["lost"], 14.0), ("eu", "us")),
+        "lost": _workers(place["lost"], _plan(place["lost"], 14.0, min_workers="50%"), ("eu", "us")),
         "spike": _workers(place["spike"], _plan(place["spike"], 15.0, 60, test_type="spike")),
     }
     begun["lost"].when("windows.jsonl")

@@ -59,6 +59,10 @@ EVERYTHING = {
     "ANALYSIS": False,
     "WEB_UI": True,
     "LOCUST_WEB_PORT": 8090,
+    "LOCUST_WEB_HOST": "0.0.0.0",
+    "LOCUST_MASTER_BIND_HOST": "10.0.0.7",
+    "MIN_WORKERS": "75%",
+    "RESTART_WORKERS": True,
     "LOCUST_MASTER_HOST": "10.0.0.1",
     "LOCUST_MASTER_PORT": 5558,
 }

@@ -12,7 +12,7 @@ from course_fixture import plan_of, sample
 from locust.stats import RequestStats
 
 from acgs_load.errors import UsageError
-from acgs_load.traffic.messages import END, FINAL, PLAN, PONG, RATE, READY, START
+from acgs_load.traffic.messages import DEAL, END, FINAL, PLAN, PONG, RATE, READY, START
 from acgs_load.traffic.worker.arrivals import OpenArrivals
 from acgs_load.traffic.worker.equipment import Equipment
 from acgs_load.traffic.worker.station import Station
@@ -47,11 +47,11 @@ def _station(world=lambda plan, index, workers: SimpleNamespace(users=2, logged_
     return seat, seat.station
 
 
-def _begin(station, plan=None, ahead_s=0.0, slot=0, slots=1):
+def _begin(station, plan=None, ahead_s=0.0, places=(0,)):
     plan, now_s = plan or plan_of(), time.time() + ahead_s
-    order = {"plan": plan.to_json(), "index": 0, "workers": 1, "stamped_s": now_s, "slot": slot, "slots": slots}
+    order = {"plan": plan.to_json(), "index": 0, "workers": 1, "stamped_s": now_s}
     station.hear(PLAN, order)
-    station.hear(START, {"started_s": now_s})
+    station.hear(START, {"started_s": now_s, "places": list(places), "round": 1})
 
 
 def test_a_worker_says_who_it_is_before_it_starts(monkeypatch):
@@ -122,15 +122,18 @@ def test_hurry_kills_what_does_not_end():
     assert seat.acts == ["kill", "end"]
 
 
-def test_a_worker_without_a_slot_has_no_arrivals():
-    """A worker that joins late and replaces nobody adds none to the planned rate."""
-    plan = plan_of(flags={"rate": "100"})
-    for slot, some in ((0, True), (None, False)):
-        _, station = _station()
-        _begin(station, plan, slot=slot)
-        assert isinstance(station.arrivals, OpenArrivals)
-        assert (station.arrivals._schedule.peek_s() is not None) == some
-        station.hear(END, {"elapsed_s": 0.1, "hurry": False})
+def test_a_worker_plays_the_arrivals_that_are_dealt_to_it():
+    """One that joins late has none until it is dealt in."""
+    _, station = _station()
+    _begin(station, plan_of(flags={"rate": "100"}), places=())
+    assert isinstance(station.arrivals, OpenArrivals)
+    schedule = station.arrivals._schedule
+    assert schedule.peek_s() is None
+    station.hear(DEAL, {"from_s": 3.0, "places": [1], "round": 2})
+    first_s = schedule.peek_s()
+    schedule.advance()
+    assert 3.0 <= first_s < schedule.peek_s()
+    station.hear(END, {"elapsed_s": 0.1, "hurry": False})
 
 
 def test_a_rate_is_played_from_when_it_was_told_for():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from acgs_load.plan import Node, Plan
 from acgs_load.run_folder import RunFolder
+from acgs_load.spool import SPOOL_VARIABLE
 
 LOCUSTFILE = Path(__file__).resolve().parents[2] / "locustfile.py"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -86,7 +87,7 @@ def worker_command(plan: Plan, folder: RunFolder, index: int, node: Node) -> Com
     environment = {"ACGS_REGION": node.region}
     if local:
         argv += ["--logfile", str(folder.logs / f"worker-{index}.log")]
-        environment["ACGS_PLAN"] = str(folder.plan)
+        environment |= {"ACGS_PLAN": str(folder.plan), SPOOL_VARIABLE: str(folder.spools)}
     return Command(f"worker-{index}", node.host, tuple(argv), environment)
 
 
@@ -108,5 +109,7 @@ def _locust() -> list[str]:
 def _interface(plan: Plan) -> list[str]:
     if not plan.web_ui:
         return ["--headless"]
-    # loopback: the web UI can start load, so opening it to the network is for the user to decide (compose does)
-    return ["--autostart", "--autoquit", "3", "--web-host", "127.0.0.1", "--web-port", str(plan.web_port)]
+    # the web UI can start load, so it asks for a login where more than this machine can reach it
+    login = [] if plan.web_host in LOCAL_HOSTS else ["--web-login"]
+    place = ["--web-host", plan.web_host, "--web-port", str(plan.web_port)]
+    return ["--autostart", "--autoquit", "3", *place, *login]

@@ -12,7 +12,13 @@ END = "acgs_end"
 """Master: the second of the run at which it ended, and whether to hurry."""
 PONG = "acgs_pong"
 """Master: a ping back, with the master's epoch seconds."""
+DEAL = "acgs_deal"
+"""Master: from which second of the run on who plays which arrivals of an open load."""
+REFUSED = "acgs_refused"
+"""Master: you cannot take part, and why."""
 
+HELLO = "acgs_hello"
+"""Worker, before it says anything else but pings: its passport."""
 READY = "acgs_ready"
 """Worker: who it is, or why it cannot take part."""
 PING = "acgs_ping"
@@ -20,7 +26,7 @@ PING = "acgs_ping"
 FINAL = "acgs_final"
 """Worker: that was all, and how much it should have been."""
 
-TO_WORKERS = frozenset({PLAN, START, RATE, END, PONG})
-TO_MASTER = frozenset({READY, PING, FINAL})
+TO_WORKERS = frozenset({PLAN, START, RATE, END, PONG, DEAL, REFUSED})
+TO_MASTER = frozenset({HELLO, READY, PING, FINAL})
 REPORT = "acgs"
 """The key under which a worker's report rides on Locust's own."""

@@ -35,9 +35,10 @@ from acgs_load.traffic.user.client import Client, Terms  # noqa: E402
 from acgs_load.traffic.user.draws import Draws  # noqa: E402
 from acgs_load.traffic.user.headers import common_lines  # noqa: E402
 from acgs_load.traffic.user.routes import routes_of  # noqa: E402
-from acgs_load.traffic.worker.arrivals import ClosedArrivals, OpenArrivals, Schedule  # noqa: E402
+from acgs_load.traffic.worker.arrivals import ClosedArrivals, OpenArrivals  # noqa: E402
 from acgs_load.traffic.worker.rate_curve import RateCurve  # noqa: E402
 from acgs_load.traffic.worker.recorder import WindowRecorder  # noqa: E402
+from acgs_load.traffic.worker.schedule import Deal, Schedule  # noqa: E402
 from benchmarks.exchange_facts import HASH, HEADERS, OPERATION, PATH, SCENARIO, header_lines  # noqa: E402
 
 Exchange = Callable[[], None]
@@ -153,7 +154,7 @@ def main(argv: Sequence[str]) -> int:
     until_s = started_s + asked.seconds
     arrivals = None
     if asked.rate:
-        arrivals = OpenArrivals(plan, Schedule(RateCurve.of(plan), 0, 1), started_s)
+        arrivals = OpenArrivals(plan, Schedule(RateCurve.of(plan), Deal((0,), 1)), started_s)
         until_s = float("inf")  # they end when the arrivals do
 
     def begin(number: int) -> gevent.Greenlet:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import gevent
 
+PARENT_VARIABLE = "ACGS_PARENT_PID"
 LOOK_EVERY_S = 1.0
 
 
@@ -20,7 +21,7 @@ class Parent:
     @classmethod
     def from_environment(cls) -> Parent:
         """The parent that the environment names."""
-        pid = os.environ.get("ACGS_PARENT_PID", "")
+        pid = os.environ.get(PARENT_VARIABLE, "")
         return cls(int(pid) if pid.isdigit() else None)
 
     @property

@@ -27,15 +27,15 @@ from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
 from acgs_load.traffic.engine.dispatch import ShareDispatcher
 from acgs_load.traffic.engine.runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
 from acgs_load.traffic.engine.web_edits import serve_edits
+from acgs_load.traffic.engine.wire import seal
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment
 from acgs_load.traffic.worker.locust_feed import nearest_rank_ms
 
 REPORT_INTERVAL_S = 1.0
-HEARTBEATS_MISSED = 8
-"""A worker on a busy machine may be silent this many seconds before it is taken for lost; Locust says 3."""
-ORPHAN_S = 10
-"""A local worker whose master is gone ends after this; Locust says 60."""
+HEARTBEATS_MISSED = 4
+"""A worker that is silent for a second longer than this is taken for lost until it is heard again; Locust says 3.
+One that died on this machine is seen sooner."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ def plug(equipment: Equipment) -> None:
     """Make Locust use our runners and files, and equip users with ``equipment``."""
     locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
     locust.runners.HEARTBEAT_LIVENESS = HEARTBEATS_MISSED
-    if "ACGS_PARENT_PID" in os.environ:
-        locust.runners.MASTER_HEARTBEAT_TIMEOUT = ORPHAN_S
+    seal()
     # the names under which Locust looks its classes up when it starts; it offers no other way in
     ours = (("MasterRunner", ConductedMaster), ("WorkerRunner", ConductedWorker), ("LocalRunner", ConductedLocal))
     for name, runner in ours:

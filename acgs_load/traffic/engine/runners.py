@@ -10,22 +10,46 @@ deaf for the whole stop time-out after each run.
 from __future__ import annotations
 
 import logging
-from typing import Any
+import os
+import sys
+import time
+from typing import Any, NoReturn
 
 import gevent
 import locust.runners
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_CLEANUP, STATE_INIT, STATE_STOPPED, LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import (
+    STATE_CLEANUP,
+    STATE_INIT,
+    STATE_MISSING,
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    STATE_STOPPED,
+    LocalRunner,
+    MasterRunner,
+    WorkerRunner,
+)
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from acgs_load.errors import ExitCode
+from acgs_load.secret import SECRET_VARIABLE
+from acgs_load.traffic.engine.parent import PARENT_VARIABLE
+from acgs_load.traffic.engine.wire import sealed, watch_refusals
 from acgs_load.traffic.master.conductor import Conductor
-from acgs_load.traffic.messages import REPORT, TO_MASTER, TO_WORKERS
+from acgs_load.traffic.messages import HELLO, REFUSED, REPORT, TO_MASTER, TO_WORKERS
 from acgs_load.traffic.worker.equipment import Equipment
 from acgs_load.traffic.worker.station import Station
+from acgs_load.traffic.worker.timekeeper import PATIENCE_S
 
 SPAWN_REPORT_WAIT_S = 0.2
 """How long a step of the shape waits for the workers to have made it; Locust's second would be five steps."""
+ORPHAN_S = 10
+"""A worker whose master is silent ends after this in a run, and always where a runner started it."""
+IDLE_ORPHAN_S = 60
+"""A worker that waits for a run is more patient, as Locust's are."""
+SEALED_OUT_AFTER = 3
+"""Failed handshakes after which a worker gives up; a master that is just starting or ending may cause one."""
 
 logger = logging.getLogger(__name__)
 
@@ -74,17 +98,58 @@ class ConductedWorker(LeavingUsers, WorkerRunner):
 
     def __init__(self, environment: Environment, master_host: str, master_port: int) -> None:
         self.station = Station(self, self.equipment)  # before the first message can arrive
+        self._refusal: str | None = None
+        self._watching = False
         super().__init__(environment, master_host, master_port)
-        self.greenlet.spawn(self.station.ask_the_time)
+        self.greenlet.spawn(self.station.timekeeper.compare_for_ever)
+
+    def connect_to_master(self) -> None:
+        """Compare clocks, show the passport, then connect as Locust does; ends the process where it is refused."""
+        if not self._watching:
+            self._watching = True
+            self.greenlet.spawn(watch_refusals, self.client.socket, self._sealed_out)
+        self.station.timekeeper.compare(PATIENCE_S)
+        self.post(HELLO, self.station.identity())
+        if self._refusal is None:
+            super().connect_to_master()
+        if self._refusal is not None:
+            sys.stderr.write(f"{self._refusal}\n")
+            sys.exit(int(ExitCode.USAGE))
+
+    def refuse(self, reason: str) -> None:
+        """The master does not want this worker: stop waiting for it."""
+        self._refusal = reason
+        self.connection_event.set()
+        if self.connected:
+            logger.error("%s", reason)
+            self.quit()
+
+    def _sealed_out(self, failures: int, mismatched: bool) -> None:
+        """The seal was not accepted, a few times or for good: that is no hiccup of the network."""
+        if mismatched or failures >= SEALED_OUT_AFTER:
+            where = f"{self.master_host}:{self.master_port}"
+            self.refuse(f"the master at {where} has another secret; give both the same {SECRET_VARIABLE}")
 
     def handle_message(self, msg: Message) -> None:
         """Our messages to the station, the others to Locust; before quitting, everything is reported."""
+        if msg.type == REFUSED:
+            self.refuse(msg.data["reason"])
+            return
         if msg.type in TO_WORKERS:
             self.station.hear(msg.type, msg.data)
             return
         if msg.type == "quit":
             self.station.finish()
         super().handle_message(msg)
+
+    def heartbeat_timeout_checker(self) -> NoReturn:
+        """End this process when the master is silent: soon in a run, whose users it has given to others by then."""
+        while True:
+            gevent.sleep(1)
+            waits_s = ORPHAN_S if self.station.busy or PARENT_VARIABLE in os.environ else IDLE_ORPHAN_S
+            if self.last_heartbeat_timestamp and self.last_heartbeat_timestamp < time.time() - waits_s:
+                logger.error("the master has been silent for %d s; this worker ends", waits_s)
+                self.quit()
 
     def post(self, kind: str, data: dict[str, Any]) -> None:
         """Send a message to the master."""
@@ -147,6 +212,15 @@ class ConductedMaster(Conducted, MasterRunner):
     def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
         self.conductor = Conductor(self)
         super().__init__(environment, master_bind_host, master_bind_port)
+        if sealed():
+            self.greenlet.spawn(watch_refusals, self.server.socket, self._sealed_out)
+
+    def _sealed_out(self, failures: int, _mismatched: bool) -> None:
+        """Somebody dialled who does not know the secret; it tries again and again, so not every time is told."""
+        if failures in (1, 10, 100, 1_000):
+            logger.error(
+                "refused somebody who does not know this run's %s (%d times so far)", SECRET_VARIABLE, failures
+            )
 
     @property
     def anybody(self) -> bool:
@@ -163,7 +237,9 @@ class ConductedMaster(Conducted, MasterRunner):
         self.server.send_to_client(Message(kind, data, client))
 
     def handle_message(self, client_id: str, msg: Message) -> None:
-        """Our messages and reports to the conductor, the rest to Locust."""
+        """Our messages and reports to the conductor, the rest to Locust; nothing of who was not let in."""
+        if not self.conductor.doorman.lets_through(client_id, msg.type):
+            return
         if msg.type in TO_MASTER:
             self.conductor.hear(client_id, msg.type, msg.data)
             return
@@ -172,6 +248,18 @@ class ConductedMaster(Conducted, MasterRunner):
         elif msg.type == "client_ready" and client_id not in self.clients:
             self.conductor.greet(client_id)
         super().handle_message(client_id, msg)
+
+    def dismiss(self, client: str) -> None:
+        """A worker is known to be gone: what Locust does once it has waited for its heartbeat, now."""
+        node = self.clients.get(client)
+        if node is None or node.state == STATE_MISSING:
+            return
+        node.state = STATE_MISSING
+        node.user_classes_count = {}
+        if self._users_dispatcher is not None:
+            self._users_dispatcher.remove_worker(node)
+            if self.state in (STATE_RUNNING, STATE_SPAWNING) and self.anybody:
+                self.start(self.target_user_count, self.spawn_rate)
 
     def cease(self) -> None:
         """No more users are sent anywhere; the workers end theirs when the conductor tells them."""
@@ -221,6 +309,9 @@ class ConductedLocal(LeavingUsers, Conducted, LocalRunner):
             LocalRunner.stop(self)
         finally:
             self.shape_greenlet = conducting
+
+    def dismiss(self, client: str) -> None:
+        """Nobody but this process is here."""
 
     def cease(self) -> None:
         """Nothing to do: the station ends the users."""

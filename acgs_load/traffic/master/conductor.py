@@ -20,11 +20,13 @@ from acgs_load.traffic.engine.parent import Parent
 from acgs_load.traffic.engine.shapes import PlanShape
 from acgs_load.traffic.master.bare import BareRun
 from acgs_load.traffic.master.course import Course
-from acgs_load.traffic.master.crew import Crew
+from acgs_load.traffic.master.crew import Crew, Member
+from acgs_load.traffic.master.doorman import Doorman
 from acgs_load.traffic.master.exporter import RunTotals, serve
 from acgs_load.traffic.master.performance import Performance, Podium
 from acgs_load.traffic.master.telemetry import Telemetry
-from acgs_load.traffic.messages import END, FINAL, PING, PONG, READY
+from acgs_load.traffic.messages import END, FINAL, HELLO, PING, PONG, READY, REFUSED
+from acgs_load.traffic.passport import objection
 from acgs_load.traffic.phases import PhaseBook
 from acgs_load.traffic.worker.calm import calm
 
@@ -44,6 +46,7 @@ class Conductor:
         self._plan: Plan | None = None
         self._bare: BareRun | None = None
         self._parent = Parent.from_environment()
+        self.doorman = Doorman()
 
     def prepare(self) -> None:
         """Read the plan that the environment names, or get ready to make one. Raises LoadTestError."""
@@ -57,6 +60,7 @@ class Conductor:
                 self._plan = Plan.from_json(file.read())
         except OSError as error:
             raise GeneratorError(f"ACGS_PLAN {place}: not readable ({error.strerror})") from error
+        self.doorman.plan_sha256 = self._plan.sha256
         gevent.spawn(self._parent.watch, self.interrupt)
 
     def conduct(self) -> None:
@@ -157,16 +161,31 @@ class Conductor:
         if kind == PING:
             self._podium.post(PONG, {"sent_s": data["sent_s"], "stamped_s": self._clock.now_s()}, client)
             return
+        if kind == HELLO:
+            if (reason := self.doorman.look_at(client, data)) is not None:
+                self._podium.post(REFUSED, {"reason": reason}, client)
+            return
         course = self._course
         member = course.crew.get(client) if course else None
         if course is None or member is None:
             return
         if kind == READY:
-            member.identity, member.complaint = data, data.pop("error")
+            self._take_ready(course, member, data)
         elif kind == FINAL:
             member.told, member.final = data, True
             member.gone = course.ended_by is None
         course.wake.set()
+
+    def _take_ready(self, course: Course, member: Member, data: dict[str, Any]) -> None:
+        """A worker has the plan; one that came late and cannot play it is sent away, the run goes on without it."""
+        error, heard = data.pop("error"), data.get("plan_sha256")
+        if error is None and heard != course.plan.sha256:
+            error = f"worker on {data.get('host')}: it understands another plan than was sent; install the same version"
+        member.identity, member.complaint = data, error or objection(data, course.plan.sha256)
+        if member.complaint and course.under_way:
+            logger.error("worker %d: %s", member.index, member.complaint)
+            member.gone = True
+            self._podium.post(REFUSED, {"reason": member.complaint}, member.client)
 
     def take_report(self, client: str, report: dict[str, Any]) -> None:
         """Merge what a worker reported."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import gevent
-import locust
 import psutil
 from gevent.event import Event
 
-import acgs_load
 from acgs_load.health import HealthRow
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
@@ -21,7 +19,9 @@ from acgs_load.samples import Window, WindowKey
 from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.master.crew import Crew, Member
 from acgs_load.traffic.master.telemetry import Telemetry
+from acgs_load.traffic.passport import versions
 from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
+from acgs_load.traffic.worker.rate_curve import RateCurve
 
 WITHOUT_TOKEN_AFTER_S = 2.0
 """Users spawned at the very end of the ramp get this long to log in before they count as without token."""
@@ -56,6 +56,8 @@ class Course:
     """The rate that somebody asked for while the run goes on; None as long as the plan's holds."""
     changes: list[dict[str, Any]] = field(default_factory=list)
     """Changes of the load that somebody asked for while the run went on."""
+    workers_least: int = 0
+    """With fewer workers than this the run ends."""
     users_wanted: int = 0
     """The most users that anybody asked for beside the plan."""
     health: dict[str, HealthRow] = field(default_factory=dict)
@@ -89,6 +91,10 @@ class Course:
         """Merge what a worker reported."""
         if member.final or self.closed:
             return
+        first, last = report.pop("slips", (1, 0))
+        if not member.accept(first, last):
+            return
+        member.heard_s = max(member.heard_s, self.elapsed_s)
         rows = report.pop("windows")
         member.received += self.telemetry.windows(rows)
         for listener in self.arriving:
@@ -128,6 +134,19 @@ class Course:
         if self.without_token is None and self.elapsed_s >= due_s:
             self.without_token = max(0, self.crew.total("users") - self.crew.total("logged_in"))
 
+    def _arrivals(self) -> dict[str, float] | None:
+        """What became of the arrivals; those that were due while nobody played a lost worker's part were not sent."""
+        counts = self.crew.arrivals()
+        if counts is None or not any(member.gaps for member in self.crew) or self.plan.arrivals == "poisson":
+            return counts
+        curve = RateCurve.of(self.plan) if self.plan.load == "open" else RateCurve()
+        for told in self.rates_told:
+            if told["rate"] is not None:
+                curve.append(told["from_s"], told.get("until_s", math.inf), told["rate"], told["rate"])
+        ended_s = self.ended_s if self.ended_s is not None else self.clock.now_s()
+        missed = max(0, math.floor(curve.count_at(ended_s - self.started_s) + 1e-6) - int(counts["scheduled"]))
+        return {**counts, "scheduled": counts["scheduled"] + missed, "unsent": counts["unsent"] + missed}
+
     def record(self) -> dict[str, Any]:
         """``run.json``."""
         ended_s = self.ended_s if self.ended_s is not None else self.clock.now_s()
@@ -142,9 +161,10 @@ class Course:
             "phases": [phase._asdict() for phase in phases if phase.name != AFTER],
             "workers": [member.record() for member in self.crew],
             "workers_lost": len(self.crew.lost),
+            "workers_least": self.workers_least,
             "samples_lost": sum(member.lost for member in self.crew),
             "clock_skew_ms": self.crew.skew_ms(),
-            "arrivals": self.crew.arrivals(),
+            "arrivals": self._arrivals(),
             "users": {
                 "wanted": max(self.plan.users_max, self.users_wanted),
                 "reached": self.users_reached,
@@ -157,16 +177,6 @@ class Course:
             "versions": versions(),
             "machine": machine(),
         }
-
-
-def versions() -> dict[str, str]:
-    """Of everything that a figure may depend on."""
-    return {
-        "suite": acgs_load.__version__,
-        "locust": locust.__version__,
-        "python": platform.python_version(),
-        "gevent": gevent.__version__,
-    }
 
 
 def machine() -> dict[str, Any]:

@@ -23,15 +23,30 @@ class Member:
     """Samples in the windows that arrived."""
     final: bool = False
     """It said that it had reported everything."""
-    slot: int | None = None
-    """Which part of an open load's arrivals it plays; None: none."""
     gone: bool = False
     """It is not there any more, or left before the end."""
+    heard_s: float = 0.0
+    """When its latest report came, in seconds since the start."""
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when of the run nobody played its part, each time it went."""
+    slips: list[list[int]] = field(default_factory=list)
+    """First and last of each row of numbered slips that arrived."""
 
     @property
     def lost(self) -> int:
         """Samples it recorded that never arrived, as far as it could tell."""
         return max(0, int(self.told.get("samples", 0)) - self.received)
+
+    def accept(self, first: int, last: int) -> bool:
+        """Whether a report with these slips is new; it counts as arrived from now on."""
+        if any(begin <= last and first <= end for begin, end in self.slips):
+            return False
+        if last >= first:
+            if self.slips and self.slips[-1][1] == first - 1:
+                self.slips[-1][1] = last
+            else:
+                self.slips.append([first, last])
+        return True
 
     def record(self) -> dict[str, Any]:
         """Its entry in ``run.json``."""
@@ -40,10 +55,16 @@ class Member:
             "region": self.identity.get("region", ""),
             "host": self.identity.get("host", ""),
             "pid": self.identity.get("pid"),
+            "cores": self.identity.get("cores"),
+            "versions": {name: self.identity.get(name) for name in ("suite", "locust", "python", "gevent")},
             "samples_sent": self.told.get("samples", 0),
             "samples_received": self.received,
             "lost": self.gone,
+            "gaps": [list(gap) for gap in self.gaps],
+            "spooled": bool(self.identity.get("spooled")),
+            "slips": self.slips,
             "clock_skew_ms": self.identity.get("corrected_ms"),
+            "clock_certain_ms": self.told.get("skew_certain_ms"),
         }
 
 
@@ -65,7 +86,7 @@ class Crew:
 
     def join(self, client: str) -> Member:
         """Take a worker in."""
-        member = self._members[client] = Member(client, len(self._members), slot=len(self._members))
+        member = self._members[client] = Member(client, len(self._members))
         return member
 
     def get(self, client: str) -> Member | None:
@@ -77,6 +98,15 @@ class Crew:
         for member in self:
             if not member.gone and not member.final:
                 self._send(kind, data, member.client)
+
+    def tell_one(self, member: Member, kind: str, data: dict[str, Any]) -> None:
+        """Send a message to one of them."""
+        self._send(kind, data, member.client)
+
+    @property
+    def ready(self) -> list[Member]:
+        """Workers that are there and have the plan."""
+        return [member for member in self if member.identity and not member.gone and not member.complaint]
 
     @property
     def lost(self) -> list[Member]:
@@ -103,5 +133,12 @@ class Crew:
         return sums
 
     def skew_ms(self) -> float | None:
-        """The worst distance of a worker's clock from the master's that was left after correction."""
-        return max((abs(skew) for member in self if (skew := member.told.get("skew_ms")) is not None), default=None)
+        """How far a worker's clock may be from the master's after correction, at the worst of them."""
+        return max((skew for member in self for skew in _skews(member.told)), default=None)
+
+
+def _skews(told: dict[str, Any]) -> Iterator[float]:
+    """What was left, and what could not be told."""
+    for name in ("skew_ms", "skew_certain_ms"):
+        if told.get(name) is not None:
+            yield abs(float(told[name]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import Any, Protocol
 
@@ -11,11 +12,12 @@ import gevent
 from acgs_load.errors import GeneratorError
 from acgs_load.run_folder import write_json
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
-from acgs_load.traffic.engine.dispatch import ShareDispatcher, worker_shares
 from acgs_load.traffic.engine.shapes import TICK_S, PlanShape
+from acgs_load.traffic.master.attendance import Attendance
 from acgs_load.traffic.master.course import Course
 from acgs_load.traffic.master.watchers import watchers_of
 from acgs_load.traffic.messages import END, PLAN, RATE, START
+from acgs_load.traffic.passport import machine_id
 from acgs_load.traffic.phases import AFTER
 from acgs_load.traffic.worker.vitals import Vitals
 
@@ -48,6 +50,10 @@ class Podium(Protocol):
         """Send a message to a worker."""
         ...
 
+    def dismiss(self, client: str) -> None:
+        """This worker is gone: its users are the others' from now on."""
+        ...
+
     def cease(self) -> None:
         """Send no more users anywhere."""
         ...
@@ -63,7 +69,7 @@ class Performance:
     def __init__(self, podium: Podium, course: Course) -> None:
         self._podium = podium
         self.course = course
-        self._workers = 0
+        self._attendance = Attendance(podium, course)
         self._vitals: Vitals | None = None
 
     def assemble(self) -> None:
@@ -71,25 +77,22 @@ class Performance:
         course = self.course
         for client in self._podium.clients_here():
             course.crew.join(client)
-        self._workers = len(course.crew)
         for member in course.crew:
-            self._send_plan(member.client, member.index, self._workers, member.index)
+            self._send_plan(member.client, member.index)
         self._await_ready()
-        regions = {member.client: str(member.identity.get("region", "")) for member in course.crew}
-        ShareDispatcher.shares = worker_shares(course.plan, regions)
+        dealt = self._attendance.begin()
+        course.telemetry.enrol(member.record() for member in course.crew)
         course.started_s = course.clock.now_s()
-        course.crew.tell(START, {"started_s": course.started_s})
+        course.telemetry.enrol([{"started_s": course.started_s, "pid": os.getpid(), "machine": machine_id()}])
+        for member in course.crew:
+            order = dealt[member.client]._asdict() if member.client in dealt else {}
+            course.crew.tell_one(member, START, {"started_s": course.started_s, **order})
 
     def join_late(self, client: str) -> None:
-        """Take in a worker that connects while the run goes on; it takes over the arrivals of one that was lost."""
+        """Take in a worker that connects while the run goes on; once it is ready, it is dealt in."""
         course = self.course
-        vacant = next((member.slot for member in course.crew if member.gone and member.slot is not None), None)
-        for member in course.crew:
-            if member.slot == vacant:
-                member.slot = None
         member = course.crew.join(client)
-        member.slot = vacant
-        self._send_plan(client, member.index, len(course.crew), vacant)
+        self._send_plan(client, member.index)
         self._podium.post(START, {"started_s": course.started_s}, client)
         for told in course.rates_told:
             self._podium.post(RATE, told, client)
@@ -136,17 +139,17 @@ class Performance:
         self._podium.rest()
         logger.info("run ended by %s: %s", course.ended_by, course.folder.path)
 
-    def _send_plan(self, client: str, index: int, workers: int, slot: int | None) -> None:
+    def _send_plan(self, client: str, index: int) -> None:
         course = self.course
-        data = {"plan": course.plan.to_json(), "index": index, "workers": workers, "stamped_s": course.clock.now_s()}
-        self._podium.post(PLAN, {**data, "slot": slot, "slots": self._workers}, client)
+        data = {"plan": course.plan.to_json(), "index": index, "workers": len(course.crew)}
+        self._podium.post(PLAN, {**data, "stamped_s": course.clock.now_s()}, client)
 
     def _await_ready(self) -> None:
         course, deadline_s = self.course, time.monotonic() + READY_WITHIN_S
         while course.ended_by is None and not all(member.identity or member.gone for member in course.crew):
             if time.monotonic() > deadline_s:
                 raise GeneratorError(f"a worker was not ready within {READY_WITHIN_S:.0f} s; see the workers' logs")
-            self._find_gone()
+            self._attendance.look()
             course.wake.wait(TICK_S)
             course.wake.clear()
         for member in course.crew:
@@ -178,12 +181,6 @@ class Performance:
         course.count_users(self._podium.user_count)
         if self._vitals is not None:
             course.take_health(self._vitals.take())
-        self._find_gone()
+        self._attendance.look()
         if course.crew.lost and not course.crew.awaited:
             course.end("workers_lost")
-
-    def _find_gone(self) -> None:
-        here = set(self._podium.clients_here())
-        for member in self.course.crew:
-            if not member.final:
-                member.gone = member.client not in here

@@ -99,7 +99,7 @@ class RateSearch:
     def _offer(self, course: Course, from_s: float, rate: float, phase: str) -> None:
         course.phases.enter(from_s, phase, hold=rate > 0)
         told = {"from_s": from_s, "rate": rate, "phase": phase}
-        course.rates_told[:] = [told]
+        course.rates_told.append(told)
         course.crew.tell(RATE, told)
 
     def _see(self, key: WindowKey, window: Window) -> None:

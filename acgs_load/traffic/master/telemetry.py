@@ -17,7 +17,7 @@ SETTLING_S = 3
 
 
 class Telemetry:
-    """Appends ``windows.jsonl``, ``violations.jsonl`` and ``generators.csv`` of one run."""
+    """Appends ``windows.jsonl``, ``violations.jsonl``, ``generators.csv`` and ``roster.jsonl`` of one run."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._windows: dict[WindowKey, Window] = {}
@@ -25,6 +25,7 @@ class Telemetry:
         self._windows_file: IO[str] = folder.windows.open("a", encoding="utf-8")
         self._violations_file: IO[str] = folder.violations.open("a", encoding="utf-8")
         self._generators_file: IO[str] = folder.generators.open("a", encoding="utf-8", newline="")
+        self._roster_file: IO[str] = folder.roster.open("a", encoding="utf-8")
         self._generators = csv.writer(self._generators_file, lineterminator="\n")
         self._generators.writerow(HealthRow._fields)
         self._generators_file.flush()
@@ -40,6 +41,12 @@ class Telemetry:
             else:
                 self._windows[key] = window
         return samples
+
+    def enrol(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write down at once who takes part and when the run began, for the case that this process does not end it."""
+        for row in rows:
+            self._roster_file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._roster_file.flush()
 
     def examples(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write the first examples of each (kind, operation, status)."""
@@ -63,7 +70,7 @@ class Telemetry:
     def close(self) -> Batch:
         """Write and return what is left, and close the files."""
         batch = self._write(list(self._windows))
-        for file in (self._windows_file, self._violations_file, self._generators_file):
+        for file in (self._windows_file, self._violations_file, self._generators_file, self._roster_file):
             file.close()
         return batch
 

@@ -1,7 +1,7 @@
 """Open load: arrivals come when the plan says, whether or not the target keeps up with them.
 
-Each worker plays every n-th arrival of one schedule, so that together they are exactly the schedule. An arrival waits
-for a free user; how long is in the latency, because that is counted from when the request was due.
+Each worker plays its part of one schedule, so that together they are exactly the schedule. An arrival waits for a free
+user; how long is in the latency, because that is counted from when the request was due.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from random import Random
 
 from gevent import GreenletExit
 from gevent.event import AsyncResult, Event
 
 from acgs_load.plan import Plan
-from acgs_load.traffic.worker.rate_curve import RateCurve
+from acgs_load.traffic.worker.schedule import Deal, Schedule
 
 WAITED_FROM_S = 0.005
 """An arrival handed out later than this had no free user; less is the resolution of the event loop's timers."""
@@ -40,32 +39,6 @@ class ClosedArrivals:
     def counts(self) -> dict[str, float] | None:
         """None: nothing was scheduled."""
         return None
-
-
-class Schedule:
-    """The part of the whole schedule that one worker plays, as due times in seconds since the start."""
-
-    def __init__(self, curve: RateCurve, index: int, workers: int, poisson: Random | None = None) -> None:
-        self.curve = curve
-        self._workers = workers
-        self._poisson = poisson
-        self._count = float(index + 1)
-        if poisson is not None:
-            # n independent Poisson processes of rate/n are together one of that rate
-            self._count = poisson.expovariate(1.0) * workers
-
-    def peek_s(self) -> float | None:
-        """When the next arrival is due; None when there is none left as the curve now stands."""
-        return self.curve.due_s(self._count)
-
-    def skip_to(self, elapsed_s: float) -> None:
-        """Leave out what was due before ``elapsed_s``: somebody else has played it, or nobody."""
-        while (due_s := self.peek_s()) is not None and due_s < elapsed_s:
-            self.advance()
-
-    def advance(self) -> None:
-        """The next arrival has been taken."""
-        self._count += self._workers if self._poisson is None else self._poisson.expovariate(1.0) * self._workers
 
 
 class OpenArrivals:
@@ -123,6 +96,11 @@ class OpenArrivals:
         elapsed_s = time.perf_counter() - self._started_s
         if elapsed_s - from_s > self._patience_s / 30:
             self._schedule.skip_to(elapsed_s)
+        self._changed.set()
+
+    def deal_anew(self, from_s: float, mine: Deal) -> None:
+        """From ``from_s`` (since the start) on, play these."""
+        self._schedule.deal_anew(from_s, mine)
         self._changed.set()
 
     def close(self) -> None:

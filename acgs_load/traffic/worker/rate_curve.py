@@ -28,6 +28,13 @@ class Stretch(NamedTuple):
             return math.inf if self.rate_to > 0 else 0.0
         return (self.rate_from + self.rate_to) / 2 * (self.to_s - self.from_s)
 
+    def until(self, end_s: float) -> float:
+        """Arrivals due within it before ``end_s``."""
+        if end_s >= self.to_s:
+            return self.arrivals
+        slope = 0.0 if math.isinf(self.to_s) else (self.rate_to - self.rate_from) / (self.to_s - self.from_s)
+        return self.rate_from * (end_s - self.from_s) + slope * (end_s - self.from_s) ** 2 / 2
+
     def due_s(self, count: float) -> float:
         """When ``count`` more than ``count_before`` have become due.
 
@@ -81,6 +88,13 @@ class RateCurve:
                 # the tolerance keeps the last arrival of a stretch whose integral is a whole number
                 return stretch.due_s(min(inside, stretch.arrivals)) if inside <= stretch.arrivals + 1e-6 else None
         return None
+
+    def count_at(self, elapsed_s: float) -> float:
+        """How many arrivals have become due by then: the integral of the rate."""
+        for stretch in reversed(self._stretches):
+            if stretch.from_s < elapsed_s:
+                return stretch.count_before + stretch.until(elapsed_s)
+        return 0.0
 
     def _count(self) -> float:
         return self._stretches[-1].count_before + self._stretches[-1].arrivals if self._stretches else 0.0

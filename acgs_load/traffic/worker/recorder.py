@@ -31,6 +31,8 @@ class WindowRecorder:
         self._example_counts: dict[tuple[str, str, str], int] = {}
         self.samples = 0
         """Samples recorded since the start; what the master must have received in the end."""
+        self.tally: memoryview | None = None
+        """Where the number is kept beyond the life of this process."""
 
     def record(self, sample: Sample) -> None:
         """Count one sample in the window of the second it was done in and the phase it was due in."""
@@ -38,6 +40,8 @@ class WindowRecorder:
         phase = self._phases.phase_at(sample.due_s - self._started_s)
         self._window(int(done_epoch_s), sample.scenario, sample.operation, phase).add(sample, done_epoch_s)
         self.samples += 1
+        if self.tally is not None:
+            self.tally[0] = self.samples
         if sample.outcome is not _OK:
             label = sample.violations[0] if sample.violations else sample.outcome
             key = (sample.operation, label)

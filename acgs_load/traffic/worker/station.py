@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-import platform
-import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,12 +15,13 @@ import gevent
 
 from acgs_load.errors import LoadTestError
 from acgs_load.plan import Plan
-from acgs_load.traffic.clock import Clock, Skew
+from acgs_load.spool import SPOOL_VARIABLE, SpoolWriter, spool_name
+from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.engine.users import AcgsUser, Visit, follow_mix
-from acgs_load.traffic.master.telemetry import to_rows
-from acgs_load.traffic.messages import END, FINAL, PING, PLAN, PONG, RATE, READY, START
+from acgs_load.traffic.messages import DEAL, END, FINAL, PLAN, PONG, RATE, READY, START
+from acgs_load.traffic.passport import passport
 from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
-from acgs_load.traffic.worker.arrivals import ClosedArrivals, OpenArrivals, Schedule
+from acgs_load.traffic.worker.arrivals import ClosedArrivals, OpenArrivals
 from acgs_load.traffic.worker.calm import calm, calm_again
 from acgs_load.traffic.worker.deck import Deck
 from acgs_load.traffic.worker.descriptors import descriptor_complaint, raise_descriptor_limit
@@ -30,14 +30,15 @@ from acgs_load.traffic.worker.locust_feed import LocustFeed
 from acgs_load.traffic.worker.probe import LoopProbe
 from acgs_load.traffic.worker.rate_curve import RateCurve
 from acgs_load.traffic.worker.recorder import WindowRecorder
+from acgs_load.traffic.worker.schedule import NOTHING, Deal, Schedule
+from acgs_load.traffic.worker.slips import Slips
+from acgs_load.traffic.worker.timekeeper import Timekeeper
 from acgs_load.traffic.worker.vitals import Vitals
 
 ERRORS_MAX = 20
 """Texts of our own exceptions that are kept; all are counted."""
 LATE_S = 1.0
 """A worker that begins this late does not make up for the arrivals it missed."""
-PINGS = 8
-PING_AGAIN_S = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Station:
         self._equipment = equipment
         self._process = process
         self.clock = Clock()
-        self.skew = Skew()
+        self.timekeeper = Timekeeper(self.clock, seat.post)
         self.chance = Random()
         self.deck = Deck({"tenant": 1.0})
         self.think_time_s: tuple[float, float] | None = None
@@ -64,8 +65,7 @@ class Station:
         self._feed: LocustFeed | None = None
         self._vitals: Vitals | None = None
         self._greenlets: list[Any] = []
-        self._slot: int | None = 0
-        self._slots = 1
+        self._slips: Slips | None = None
         self._ending = False
         self._ended = True
 
@@ -79,12 +79,13 @@ class Station:
     def hear(self, kind: str, data: dict[str, Any]) -> None:
         """Do what a message of the master asks for."""
         if kind == PONG:
-            self.skew.trip(data["sent_s"], data["stamped_s"], self.clock.now_s())
+            self.timekeeper.hear(data["sent_s"], data["stamped_s"])
         elif kind == PLAN:
-            self._slot, self._slots = data["slot"], data["slots"]
             self.take_plan(Plan.from_json(data["plan"]), data["index"], data["workers"], data["stamped_s"])
         elif kind == START:
-            self.start(data["started_s"])
+            self.start(data["started_s"], _dealt(data))
+        elif kind == DEAL and isinstance(self.arrivals, OpenArrivals):
+            self.arrivals.deal_anew(data["from_s"], _dealt(data))
         elif kind == RATE:
             self.change_rate(data["from_s"], data["rate"], data["phase"], data.get("until_s", math.inf))
         elif kind == END:
@@ -93,10 +94,8 @@ class Station:
     def take_plan(self, plan: Plan, index: int, workers: int, stamped_s: float) -> None:
         """Get ready to play ``plan`` as worker ``index`` of ``workers``, and say so."""
         self._stop_greenlets()
-        if self.skew.best_trip_s == float("inf"):
-            self.skew.skew_s = stamped_s - self.clock.now_s()  # not asked yet: wrong by the way of one message
-        self.clock.follow(self.skew.skew_s)
-        self.skew = Skew()
+        self._close_slips()
+        self.timekeeper.correct(stamped_s)
         self._plan, self._index, self._workers = plan, index, workers
         self.region = os.environ.get("ACGS_REGION", "") or plan.nodes[0].region
         self.user_errors, self._errors, self.recorder, self._ending, self._ended = 0, [], None, False, False
@@ -107,10 +106,10 @@ class Station:
         except LoadTestError as error:
             complaint = str(error)
         calm()
-        self._seat.post(READY, {**self._identity(), "error": complaint})
+        self._seat.post(READY, {**self.identity(), "plan_sha256": plan.sha256, "error": complaint})
 
-    def start(self, started_epoch_s: float) -> None:
-        """The run has begun: from now on there are users."""
+    def start(self, started_epoch_s: float, mine: Deal) -> None:
+        """The run has begun: from now on there are users; ``mine`` are the arrivals of an open load that they play."""
         plan = self._plan
         assert plan is not None, "the plan comes before the start"
         self.phases = PhaseBook.of(plan)
@@ -118,9 +117,11 @@ class Station:
         self.chance = Random(plan.seed * 1000 + self._index)
         self.deck = Deck(plan.mix, plan.seed + self._index * 7)  # workers do not begin with the same card
         self._feed = LocustFeed(self._seat.environment.stats, plan.routes)
-        self._equip_arrivals(plan, self.clock.counter_at(started_epoch_s))
+        self._equip_arrivals(plan, self.clock.counter_at(started_epoch_s), mine)
         name = self._process or f"worker-{self._seat.worker_index}"
         self._vitals = Vitals(name, self.region, self.clock, self._load, LoopProbe())
+        self._slips = Slips(self.recorder, self.clock, self._news, self._open_spool(plan))
+        self._spawn(self._slips.cut_for_ever)
         self._spawn(self._vitals.watch)
         self._spawn(lambda: calm_again(ramp_end_s(plan)))
         follow_mix(plan.mix)
@@ -129,7 +130,7 @@ class Station:
     def change_rate(self, from_s: float, rate: float | None, phase: str, until_s: float = math.inf) -> None:
         """Another phase, and another rate (None: the same): a step of the search, or somebody changes the load."""
         self.phases.enter(from_s, phase)
-        if rate is not None and isinstance(self.arrivals, OpenArrivals) and self._slot is not None:
+        if rate is not None and isinstance(self.arrivals, OpenArrivals):
             self.arrivals.change(from_s, rate, until_s)
 
     def end(self, elapsed_s: float, hurry: bool) -> None:
@@ -155,6 +156,7 @@ class Station:
         self._seat.send_report()
         self._seat.post(FINAL, self._totals())
         self._stop_greenlets()
+        self._close_slips()
 
     # what users need
 
@@ -166,28 +168,22 @@ class Station:
 
     # what the master is told
 
-    def ask_the_time(self) -> None:
-        """Compare clocks with the master, now and then, for ever."""
-        while True:
-            for _ in range(PINGS):
-                self._seat.post(PING, {"sent_s": self.clock.now_s()})
-                gevent.sleep(0.05)
-            gevent.sleep(PING_AGAIN_S)
-
     def report(self) -> dict[str, Any]:
         """What is new since the last report; Locust's statistics are fed with the same windows."""
-        if self.recorder is None or self._feed is None:
+        if self._slips is None or self._feed is None:
             return {}
-        batch = self.recorder.take(everything=self._ended)
+        assert self.recorder is not None, "slips are cut from a recorder"
+        if self._ended:
+            self._slips.cut(everything=True, last=True)
+        batch, report = self._slips.take()
         self._feed.feed(batch, self.recorder.take_labels())
+        return report
+
+    def _news(self) -> dict[str, Any]:
+        """What goes into the next slip beside the windows."""
         errors, self._errors = self._errors, []
-        return {
-            "windows": to_rows(batch),
-            "examples": self.recorder.take_examples(),
-            "health": [list(row) for row in self._vitals.take()] if self._vitals else [],
-            "errors": errors,
-            **self._totals(),
-        }
+        health = [list(row) for row in self._vitals.take()] if self._vitals else []
+        return {"health": health, "errors": errors, **self._totals()}
 
     def user_error(self, exception: BaseException, where: str) -> None:
         """A bug of ours showed in a user; counted, told, and the run is not to be trusted."""
@@ -202,30 +198,39 @@ class Station:
             "arrivals": self.arrivals.counts(),
             "users": self._world.users if self._world else 0,
             "logged_in": self._world.logged_in if self._world else 0,
-            "skew_ms": round(self.skew.skew_s * 1e3, 3),
+            **self.timekeeper.told(),
         }
 
-    def _identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
+        """Who this is: its passport, and what it found out about itself."""
         return {
-            "region": self.region,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
+            **passport(self.region),
             "descriptors": raise_descriptor_limit(),
-            "python": platform.python_version(),
             "corrected_ms": round(self.clock.corrected_s * 1e3, 3),
+            "spooled": bool(os.environ.get(SPOOL_VARIABLE)),
         }
 
-    def _equip_arrivals(self, plan: Plan, started_s: float) -> None:
+    def _open_spool(self, plan: Plan) -> SpoolWriter | None:
+        place = os.environ.get(SPOOL_VARIABLE)
+        if not place:
+            return None
+        path = Path(place, spool_name(self._index, plan.sha256))
+        try:
+            return SpoolWriter(path, {"plan_sha256": plan.sha256, "index": self._index, **passport(self.region)})
+        except OSError as error:
+            logger.error("%s %s: %s; nothing is spooled", SPOOL_VARIABLE, path, error.strerror)  # noqa: TRY400
+            self._errors.append(f"{SPOOL_VARIABLE}: {error.strerror}; nothing was spooled")
+            return None
+
+    def _equip_arrivals(self, plan: Plan, started_s: float, mine: Deal) -> None:
         if plan.load == "closed":
             self.think_time_s = (plan.think_time_min_s, plan.think_time_max_s)
             self.arrivals = ClosedArrivals()
             return
         self.think_time_s = None
-        mine = plan.load == "open" and self._slot is not None
-        curve = RateCurve.of(plan) if mine else RateCurve()
-        slot = self._slot if self._slot is not None else 0
-        poisson = Random(f"{plan.seed}-arrivals-{slot}") if plan.arrivals == "poisson" else None
-        schedule = Schedule(curve, slot, self._slots, poisson)
+        curve = RateCurve.of(plan) if plan.load == "open" else RateCurve()
+        poisson = Random(f"{plan.seed}-arrivals-{self._index}") if plan.arrivals == "poisson" else None
+        schedule = Schedule(curve, mine, poisson)
         if (late_s := time.perf_counter() - started_s) > LATE_S:
             schedule.skip_to(late_s)
         self.arrivals = OpenArrivals(plan, schedule, started_s)
@@ -239,6 +244,16 @@ class Station:
         greenlet.link_exception(lambda dead: self.user_error(dead.exception, f"in {work.__qualname__}"))
         self._greenlets.append(greenlet)
 
+    def _close_slips(self) -> None:
+        if self._slips is not None:
+            self._slips.close()
+            self._slips = None
+
     def _stop_greenlets(self) -> None:
         gevent.killall(self._greenlets, block=False)
         self._greenlets.clear()
+
+
+def _dealt(data: dict[str, Any]) -> Deal:
+    """The deal in a message; none in closed load, and for one that joins until it is dealt in."""
+    return Deal(tuple(data["places"]), data["round"]) if data.get("places") else NOTHING
