@@ -59,6 +59,8 @@ def setting_values(plan: Plan) -> dict[str, Any]:
         "WORKERS": plan.workers,
         "LOAD_TEST_NODES": len(plan.nodes),
         "PLACE": plan.place,
+        "SIMULATE_REGIONS": bool(plan.links),
+        "REGION_LINKS": {link.region: [link.rtt_ms, link.loss_ratio] for link in plan.links},
         "SEED": plan.seed,
         "BASELINE": plan.baseline,
         "MIN_WORKERS": plan.min_workers,

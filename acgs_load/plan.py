@@ -49,6 +49,17 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """How far a simulated region is."""
+
+    region: str
+    rtt_ms: float
+    """There and back."""
+    loss_ratio: float = 0.0
+    """Share of packets lost, in each direction."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Who logs in to a tenant. The password comes from the environment of the process that sends it."""
 
@@ -155,6 +166,8 @@ class Plan:
     web_ui: bool = False
     place: PlaceName = "local"
     """Where the workers run, and how they get there."""
+    links: tuple[Link, ...] = ()
+    """Regions that are simulated on this machine; empty: none."""
     workers_wait_s: float = 60.0
     """How long the master waits for its workers before the run begins."""
     master_host: str = "localhost"
@@ -225,9 +238,9 @@ class Plan:
                     f"plan: schema {raw['schema']!r} is not {PLAN_SCHEMA}; write it anew with this version"
                 )
             raw = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
-            nested = {"stages": Stage, "nodes": Node, "thresholds": ThresholdText, "accounts": Account}
+            nested = {"stages": Stage, "nodes": Node, "thresholds": ThresholdText, "accounts": Account, "links": Link}
             for name, kind in nested.items():
-                raw[name] = tuple(kind(**row) for row in raw[name])
+                raw[name] = tuple(kind(**row) for row in raw.get(name, ()))
             raw["search"] = Search(**raw["search"]) if raw["search"] else None
             raw["target_metrics"] = TargetMetrics(**raw.get("target_metrics", {}))
             raw["tenants"] = tuple(raw["tenants"])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from acgs_load.plan import Node, Plan, TargetMetrics, ThresholdText
+from acgs_load.errors import UsageError
+from acgs_load.plan import Link, Node, Plan, TargetMetrics, ThresholdText
 from acgs_load.profile_acceptance import (
     OPEN_THROUGHPUT_SHARE,
     as_breaking,
     default_thresholds,
     throughput_thresholds,
 )
+from acgs_load.profile_links import links_of
 from acgs_load.profile_load import LoadDraft, draft_load
 from acgs_load.profile_nodes import capacity, one_node, with_workers
 from acgs_load.profile_types import PROFILES, Profile
@@ -28,6 +30,7 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
     draft = draft_load(settings, profile, capacity(given_nodes) if given_nodes else None)
     mix = dict(settings.mix or profile.mix)
     target_rps, target_rps_origin = _target_rps(settings, profile, draft)
+    nodes = _nodes(settings, given_nodes, draft.users, cpus)
     plan = Plan(
         name=settings.test_name or settings.test_type,
         test_type=settings.test_type,
@@ -38,7 +41,7 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         users_max=draft.users,
         spawn_rate=draft.spawn_rate,
         seed=settings.seed,
-        nodes=_nodes(settings, given_nodes, draft.users, cpus),
+        nodes=nodes,
         thresholds=_thresholds(settings, profile, draft, mix, target_rps),
         target_rps=target_rps,
         folder=folder,
@@ -74,6 +77,7 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         live=settings.live,
         web_ui=settings.web_ui,
         place=settings.place,
+        links=_links(settings, nodes),
         master_host=settings.master_host,
         master_port=settings.master_port,
         web_port=settings.web_port,
@@ -90,6 +94,18 @@ def _nodes(settings: Settings, given: tuple[Node, ...], users: int, cpus: int) -
     if not given:
         return one_node(settings.workers or max(1, cpus - 1), users)
     return with_workers(given, settings.workers) if settings.workers else given
+
+
+def _links(settings: Settings, nodes: tuple[Node, ...]) -> tuple[Link, ...]:
+    if not settings.simulate_regions:
+        if settings.region_links:
+            raise UsageError(
+                f"{settings.said('REGION_LINKS')}: only simulated regions have them; add --simulate-regions"
+            )
+        return ()
+    if settings.place != "local" or any(node.host != "localhost" for node in nodes):
+        raise UsageError("--simulate-regions: plays every region on this machine; name localhost as each node's host")
+    return links_of(nodes, settings.region_links)
 
 
 def _target_rps(settings: Settings, profile: Profile, draft: LoadDraft) -> tuple[float | None, str]:

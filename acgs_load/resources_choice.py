@@ -40,17 +40,17 @@ def source_of(plan: Plan, started_pid: int | None) -> ResourceSource | None:
 def _own(plan: Plan, started_pid: int | None) -> ResourceSource | None:
     if started_pid is not None:
         return ProcessTree(started_pid)
-    return _page(plan, plan.target + METRICS_PATH) if _is_here(plan.target) else None
+    return _page(plan, plan.target + METRICS_PATH) if _is_here(plan, plan.target) else None
 
 
 def _page(plan: Plan, url: str) -> MetricsPage:
-    known, here = plan.target_metrics, _is_here(url)
+    known, here = plan.target_metrics, _is_here(plan, url)
     cores = known.cpus or (local_cores() if here else None)
     memory_bytes = known.memory_gib * GIB if known.memory_gib else psutil.virtual_memory().total if here else None
     return MetricsPage(url, cores, memory_bytes, plan.tls_verify)
 
 
-def _is_here(url: str) -> bool:
-    """Whether a URL is of this machine."""
+def _is_here(plan: Plan, url: str) -> bool:
+    """Whether a URL is of this machine, which simulated regions know under another address."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return host in ("localhost", "::1", plan.master_bind_host) or host.startswith("127.")

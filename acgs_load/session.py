@@ -96,7 +96,7 @@ class _Session:
                 "secret; make one up (python -c 'import secrets; print(secrets.token_hex())') and export it here and there"
             )
         stack.callback(self._place.close)
-        self.plan = self._place.open()
+        self.plan = self._place.open(self._say)
         gateway = self._start_target(stack)
         self._choose_ports()
         write_atomically(self._folder.plan, self.plan.to_json())
@@ -108,6 +108,9 @@ class _Session:
         self._start_locust(stack)
         self._watch(gateway)
         self._keep_target_counts()
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def _warn(self, text: str) -> None:
         self._console.print(f"warning: {text}", style="yellow", soft_wrap=True)

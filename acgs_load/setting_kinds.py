@@ -102,6 +102,9 @@ def _object(keys: list[str], item: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": dict.fromkeys(keys, item), "additionalProperties": False}
 
 
+_LINK = _object(["rtt_ms", "loss_ratio"], {"type": "number", "minimum": 0})
+
+
 KINDS: dict[str, Kind] = {
     "name": _text(
         r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
@@ -176,6 +179,12 @@ KINDS: dict[str, Kind] = {
     "nodes": Kind(
         Annotated[list[NodeRow], Field(min_length=1)],
         "must be a list of at least one object: host, workers, max_users, region",
+    ),
+    "links": Kind(
+        _read(
+            values.region_links,
+            {"type": "object", "additionalProperties": {"type": "object", "required": ["rtt_ms"], **_LINK}},
+        )
     ),
     "thresholds": Kind(list[StrictStr], "must be a list of texts such as 'latency_p95_ms <= 500'"),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from acgs_load.errors import UsageError
-from acgs_load.plan import Account, Node, PlaceName, ThresholdText
+from acgs_load.plan import Account, Link, Node, PlaceName, ThresholdText
 
 
 class Rate(NamedTuple):
@@ -52,6 +52,9 @@ class Settings:
     restart_workers: bool
     nodes: tuple[Node, ...]
     place: PlaceName
+    simulate_regions: bool
+    region_links: Mapping[str, Link]
+    """By region."""
     seed: int
     baseline: str | None
     min_capacity: float | None

@@ -35,6 +35,8 @@ EVERYTHING = {
     "THRESHOLDS": ["latency_p95_ms <= 500", "error_ratio <= 0.001 over 10s for 3"],
     "WORKERS": 4,
     "PLACE": "ssh",
+    "SIMULATE_REGIONS": True,
+    "REGION_LINKS": {"us-east-1": {"rtt_ms": 5}},
     "SEED": 7,
     "BASELINE": "reports/nightly/1",
     "MIN_CAPACITY": 900,

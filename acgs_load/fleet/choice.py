@@ -5,11 +5,12 @@ from __future__ import annotations
 from acgs_load.errors import UsageError
 from acgs_load.fleet.here import LocalPlace
 from acgs_load.fleet.place import Place, WholePlace
+from acgs_load.fleet.simulated import SimulatedPlace
 from acgs_load.plan import Plan
 
 
 def place_of(plan: Plan) -> Place | WholePlace:
     """The place of the run. Raises UsageError where the plan cannot be played there."""
     if plan.place == "local":
-        return LocalPlace(plan)
+        return SimulatedPlace(plan) if plan.links else LocalPlace(plan)
     raise UsageError(f"--place {plan.place}: not available in this version; use local")

@@ -78,7 +78,7 @@ def worker_command(plan: Plan, folder: RunFolder, index: int, node: Node) -> Com
         *_locust(),
         "--worker",
         "--master-host",
-        "127.0.0.1" if local else plan.master_host,
+        plan.master_host if plan.links or not local else "127.0.0.1",
         "--master-port",
         str(plan.master_port),
         "--stop-timeout",

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import select
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from acgs_load.contract import INSTANCE_VARIABLE
 from acgs_load.errors import TargetError
-from acgs_load.fleet.local import LocalProcess
+from acgs_load.fleet.local import LocalProcess, python_path
 from acgs_load.fleet.ports import free_port, is_free
 from acgs_load.plan import Plan
 
 READY_WITHIN_S = 30.0
-PROJECT = Path(__file__).resolve().parents[2]
+_GATEWAY = (sys.executable, "-m", "acgs_load.gateway")
 
 
 class EmbeddedGateway:
@@ -44,25 +44,23 @@ def start_embedded(plan: Plan, log: Path) -> EmbeddedGateway:
 
     Raises TargetError when the port is taken or the gateway does not come up.
     """
-    port = int(plan.target.rsplit(":", 1)[-1]) or free_port()
-    if not is_free(port):
+    place = urlsplit(plan.target)
+    host = place.hostname or "127.0.0.1"
+    port = place.port or free_port(host)
+    if not is_free(port, host):
         raise TargetError(
             f"target embedded: port {port} is taken by a stranger; free it, or choose another: --target embedded:0"
         )
     instance = secrets.token_hex(16)
     process = LocalProcess(
         "gateway",
-        [sys.executable, "-m", "acgs_load.gateway", "--port", str(port), "--hash", plan.constitutional_hash],
-        {INSTANCE_VARIABLE: instance, "PYTHONPATH": _python_path()},
+        [*_GATEWAY, "--host", host, "--port", str(port), "--hash", plan.constitutional_hash],
+        {INSTANCE_VARIABLE: instance, "PYTHONPATH": python_path()},
         log,
         stdout=subprocess.PIPE,
     )
     _await_ready(process)
-    return EmbeddedGateway(f"http://127.0.0.1:{port}", instance, process)
-
-
-def _python_path() -> str:
-    return os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
+    return EmbeddedGateway(f"http://{host}:{port}", instance, process)
 
 
 def _await_ready(process: LocalProcess) -> None:

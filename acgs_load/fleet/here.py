@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from acgs_load.fleet.commands import Command, master_command, worker_commands
 from acgs_load.fleet.local import LocalProcess, stop_all
@@ -22,18 +22,21 @@ class LocalPlace:
         folder = folder_of(self._plan)
         return [master_command(self._plan, folder), *worker_commands(self._plan, folder)]
 
-    def open(self) -> Plan:
+    def open(self, say: Callable[[str], None]) -> Plan:
         """Nothing to get ready."""
         return self._plan
 
     def start(self, plan: Plan) -> list[Worker]:
         """Start the workers of this machine."""
         folder = folder_of(plan)
-        for command in worker_commands(plan, folder):
+        for command in self._commands(plan):
             if command.local:
                 log = folder.logs / f"{command.name}.out"
                 self._workers.append(LocalProcess(command.name, command.argv, command.environment, log))
         return self._workers
+
+    def _commands(self, plan: Plan) -> list[Command]:
+        return worker_commands(plan, folder_of(plan))
 
     def collect(self) -> None:
         """Everything is here already."""

@@ -17,6 +17,14 @@ PARENT_VARIABLE = "ACGS_PARENT_PID"
 """Names the runner to its children: they end themselves when it is gone, so a crash leaves nothing running."""
 
 
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def python_path() -> str:
+    """PYTHONPATH with which a child finds this package, wherever it is started."""
+    return os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
+
+
 class LocalProcess:
     """One child process, in a session of its own so that a Ctrl-C in the terminal reaches only the runner."""
 

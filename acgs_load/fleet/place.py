@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -50,8 +50,8 @@ class Place(Protocol):
         """Everything that it would do, in order; ``--dry-run`` prints them, and nothing else happens."""
         ...
 
-    def open(self) -> Plan:
-        """Get it ready; gives the plan with the addresses that hold there.
+    def open(self, say: Callable[[str], None]) -> Plan:
+        """Get it ready, telling with ``say`` what is worth knowing; gives the plan with the addresses that hold there.
 
         Raises LoadTestError; ``close`` is called even then.
         """
