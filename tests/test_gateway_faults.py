@@ -104,6 +104,14 @@ def test_drop(gateways):
     assert 'acgs_requests_total{operation="constitutional_verify",status="0"} 1' in text
 
 
+def test_a_dropped_connection_is_nothing_to_log():
+    """It is meant: the log stays empty."""
+    with Gateway("--solvers", "1", "--fault", "drop=1") as dropping:
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            Client(dropping.port).call("GET", "/api/constitutional/verify")
+        assert dropping.stop()[1] == ""
+
+
 def test_health_late(gateways):
     """503 with Retry-After, then healthy; metrics answer meanwhile."""
     client = Client(gateways("drop=1", "health-late=2").port)
