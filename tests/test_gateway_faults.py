@@ -96,7 +96,7 @@ def test_errors(gateways):
 
 def test_drop(gateways):
     """The connection ends without an answer, and is counted with status 0."""
-    gateway = gateways("drop=1", "health-late=2")
+    gateway = gateways("drop=1")
     client = Client(gateway.port)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         client.call("GET", "/api/constitutional/verify")
@@ -114,7 +114,7 @@ def test_a_dropped_connection_is_nothing_to_log():
 
 def test_health_late(gateways):
     """503 with Retry-After, then healthy; metrics answer meanwhile."""
-    client = Client(gateways("drop=1", "health-late=2").port)
+    client = Client(gateways("drop=1", "health-late=4").port)
     answer = client.call("GET", "/gateway/health", headers={})
     assert (answer.status, answer.headers["retry-after"], answer.body["error"]) == (503, "1", "overloaded")
     while answer.status == 503:

@@ -92,7 +92,8 @@ class Application:
             self._count(request, 0, received_s)
             scope["extensions"]["acgs.wire"]["abort"]()
             self._note(request, 0, received_s, scope)
-            await receive()  # until the server has noticed, or it would log that no answer came
+            while (await receive())["type"] != "http.disconnect":
+                continue  # the server has not noticed yet, and would log that no answer came
             return
         self._count(request, reply.status, received_s)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
