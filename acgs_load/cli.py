@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from acgs_load.plan import Plan
 
 _PROGRAM = "run_load_test.py"
+_REPEATABLE = {"thresholds": "EXPRESSION", "hosts": "HOST"}
 _PIPE_CLOSED = 141
 """128 + SIGPIPE, as shells count."""
 _DESCRIPTION = """Load test of ACGS: drives traffic, checks every answer, measures, judges. The exit code is the
@@ -50,10 +51,10 @@ class FlagParser(argparse.ArgumentParser):
     def _add(self, flag: str, setting: Setting) -> None:
         about = _about(setting).replace("%", "%%")
         if setting.kind == "switch":
-            action = "store_false" if flag.startswith("--no-") else "store_true"
+            action = "store_false" if setting.default else "store_true"
             self.add_argument(flag, dest=setting.name, action=action, default=None, help=about)
-        elif setting.kind == "thresholds":
-            self.add_argument(flag, dest=setting.name, action="append", metavar="EXPRESSION", help=about)
+        elif setting.kind in _REPEATABLE:
+            self.add_argument(flag, dest=setting.name, action="append", metavar=_REPEATABLE[setting.kind], help=about)
         else:
             # the settings check the text, so that every source is told the same in the same words
             self.add_argument(flag, dest=setting.name, metavar=flag.rpartition("-")[2].upper(), help=about)
@@ -120,6 +121,8 @@ def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:
     settings = resolve(flags, environ)
     if settings.baseline is not None:
         settings = dataclasses.replace(settings, baseline=_baseline(settings.said("BASELINE"), settings.baseline))
+    if settings.ca_file is not None:
+        settings = dataclasses.replace(settings, ca_file=_ca_file(settings.said("CA_FILE"), settings.ca_file))
     name = settings.test_name or settings.test_type
     folder = Path(settings.output, name, _stamp()).absolute()
     return plan_for(settings, str(folder), _cpus())
@@ -154,6 +157,17 @@ def _baseline(said: str, folder: str) -> str:
     return str(path)
 
 
+def _ca_file(said: str, file: str) -> str:
+    """The file of authorities, absolute: the processes of the run may start elsewhere."""
+    path = Path(file).absolute()
+    if not path.is_file():
+        raise UsageError(f"{said} {file}: no such file; name a PEM file of the authorities to trust")
+    from acgs_load.authorities import trusting
+
+    trusting(str(path))
+    return str(path)
+
+
 def _cpus() -> int:
     """CPUs that this process may use; not every platform tells them apart from those of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -163,12 +177,17 @@ def _run(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) ->
     flags = parser.flags(argv)
     dry_run = bool(flags.pop("dry_run", False))
     plan = plan_from(flags, environ)
+    from acgs_load.cli_permission import missing_permission, permitted, terminal
+
     if dry_run:
         from acgs_load.cli_plan import print_plan
 
         print_plan(plan, sys.stdout)
+        if (missing := missing_permission(plan, environ)) is not None:
+            print(f"\npermission\n  {missing}")
         sys.stdout.flush()
         return int(ExitCode.PASSED)
+    plan = permitted(plan, environ, terminal())
     from acgs_load import session
     from acgs_load.run_folder import create_run_folder, write_atomically
 

@@ -151,6 +151,10 @@ class Plan:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every request, beside the contract's."""
     tls_verify: bool = True
+    ca_file: str | None = None
+    """PEM file of trusted authorities, at the same place on every machine; None: those of the system."""
+    allowed_targets: tuple[str, ...] = ()
+    """Hosts beside this machine that somebody said may be loaded."""
     transport: Literal["fast", "plain"] = "fast"
     target_metrics: TargetMetrics = field(default_factory=TargetMetrics)
     min_workers: float = 0.9
@@ -244,6 +248,7 @@ class Plan:
             raw["search"] = Search(**raw["search"]) if raw["search"] else None
             raw["target_metrics"] = TargetMetrics(**raw.get("target_metrics", {}))
             raw["tenants"] = tuple(raw["tenants"])
+            raw["allowed_targets"] = tuple(raw.get("allowed_targets", ()))
             return cls(**raw)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"plan: not readable ({error}); write it anew with run_load_test.py --dry-run") from error

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import requests
+import urllib3
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 
+from acgs_load.authorities import CA_FLAG, CA_VARIABLE, verification
 from acgs_load.contract import CONFIG_PATH, HASH_HEADER, HEALTH_PATH
 from acgs_load.errors import TargetError
 from acgs_load.plan import Plan
-from acgs_load.traffic.transport.tls import CA_VARIABLE, ca_place
 
 PATIENCE_S = 45.0
 """Real gateways route nothing in their first 30 s."""
@@ -69,7 +70,10 @@ def fetcher(plan: Plan) -> Get:
     session = requests.Session()
     session.trust_env = False
     session.headers.update({**plan.headers, HASH_HEADER: plan.constitutional_hash, "Accept": "application/json"})
-    session.verify = plan.tls_verify and (ca_place() if plan.target.startswith("https") else True)
+    session.verify = verification(plan.target, plan.tls_verify, plan.ca_file)
+    if not plan.tls_verify:
+        # said once, in our own words
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     if plan.transport == "plain":
         session.proxies.update(get_environ_proxies(plan.target))
 
@@ -139,7 +143,8 @@ def _health(plan: Plan, instance: str | None, get: Get) -> dict[str, Any]:
         answer = get(HEALTH_PATH)
     except requests.exceptions.SSLError as error:
         raise TargetError(
-            f"target {plan.target}: TLS refused ({_cause(error)}); name its CA in {CA_VARIABLE}, or correct --target"
+            f"target {plan.target}: TLS refused ({_cause(error)}); name its authority ({CA_FLAG} FILE, {CA_VARIABLE})"
+            ", or correct --target; --insecure goes on without knowing who answers"
         ) from error
     except requests.RequestException as error:
         raise _NotYetError(_cause(error)) from error

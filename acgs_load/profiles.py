@@ -61,6 +61,8 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         routes=settings.routes,
         headers=settings.headers,
         tls_verify=settings.tls_verify,
+        ca_file=settings.ca_file,
+        allowed_targets=settings.allowed_targets,
         transport=settings.transport,
         target_metrics=TargetMetrics(
             settings.target_metrics,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import psutil
 
+from acgs_load.authorities import verification
 from acgs_load.contract import METRICS_PATH
+from acgs_load.permission import host_of, is_loopback
 from acgs_load.plan import Plan
 from acgs_load.resources import ResourceSource
 from acgs_load.resources_docker import DockerContainers
@@ -47,10 +47,9 @@ def _page(plan: Plan, url: str) -> MetricsPage:
     known, here = plan.target_metrics, _is_here(plan, url)
     cores = known.cpus or (local_cores() if here else None)
     memory_bytes = known.memory_gib * GIB if known.memory_gib else psutil.virtual_memory().total if here else None
-    return MetricsPage(url, cores, memory_bytes, plan.tls_verify)
+    return MetricsPage(url, cores, memory_bytes, verification(url, plan.tls_verify, plan.ca_file))
 
 
 def _is_here(plan: Plan, url: str) -> bool:
     """Whether a URL is of this machine, which simulated regions know under another address."""
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1", plan.master_bind_host) or host.startswith("127.")
+    return is_loopback(host_of(url)) or host_of(url) == plan.master_bind_host

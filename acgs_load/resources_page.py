@@ -18,7 +18,9 @@ _LINE = re.compile(r"^(\w+)(?:\{(.*)\})?[ \t]+([0-9.eE+-]+)(?:[ \t]+-?[0-9]+)?[ 
 class MetricsPage:
     """Reads a page in Prometheus's text format, of whatever kind it turns out to be."""
 
-    def __init__(self, url: str, cores: float | None, memory_total_bytes: float | None, verify: bool = True) -> None:
+    def __init__(
+        self, url: str, cores: float | None, memory_total_bytes: float | None, verify: bool | str = True
+    ) -> None:
         self._url = url
         self._cores = cores
         """CPUs of the machine that a process runs on, which its own page does not tell; None: nobody knows."""

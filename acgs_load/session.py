@@ -12,6 +12,7 @@ from types import FrameType
 import requests
 from rich.console import Console
 
+from acgs_load.authorities import INSECURE, is_unverified, verification
 from acgs_load.contract import METRICS_PATH
 from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError, UsageError
 from acgs_load.fleet.choice import place_of
@@ -102,7 +103,8 @@ class _Session:
         write_atomically(self._folder.plan, self.plan.to_json())
         self._announce()
         answers = self._preflight(gateway)
-        for warning in answers.warnings:
+        unverified = (INSECURE,) if is_unverified(self.plan.target, self.plan.tls_verify) else ()
+        for warning in (*unverified, *answers.warnings):
             self._warn(warning)
         self._sample_resources(stack, gateway)
         self._start_locust(stack)
@@ -259,7 +261,8 @@ class _Session:
 
     def _keep_target_counts(self) -> None:
         try:
-            answer = requests.get(self.plan.target + METRICS_PATH, timeout=5.0, verify=self.plan.tls_verify)
+            verify = verification(self.plan.target, self.plan.tls_verify, self.plan.ca_file)
+            answer = requests.get(self.plan.target + METRICS_PATH, timeout=5.0, verify=verify)
         except requests.RequestException:
             return  # publishing metrics is the target's choice; the report says where they are missing
         if answer.ok and "acgs_requests_total" in answer.text:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, S
 
 from acgs_load import setting_values as values
 from acgs_load.contract import OPERATIONS, TENANT_ID_PATTERN, Scenario
+from acgs_load.setting_hosts import hosts
 from acgs_load.settings_table import PLACES, TEST_TYPES
 
 _HOST = r"^[A-Za-z0-9_\[][A-Za-z0-9_.:@\[\]-]{0,252}$"
@@ -186,6 +187,7 @@ KINDS: dict[str, Kind] = {
             {"type": "object", "additionalProperties": {"type": "object", "required": ["rtt_ms"], **_LINK}},
         )
     ),
+    "hosts": Kind(_read(hosts, {"type": "array", "items": {"type": "string", "pattern": _HOST}})),
     "thresholds": Kind(list[StrictStr], "must be a list of texts such as 'latency_p95_ms <= 500'"),
 }
 """By the name that the table of settings uses."""

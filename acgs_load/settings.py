@@ -38,6 +38,8 @@ class Settings:
     test_name: str | None
     test_type: str
     target: TargetPlace
+    allowed_targets: tuple[str, ...]
+    """Hosts beside this machine that may be loaded."""
     users: int | None
     duration: float | None
     """Seconds."""
@@ -71,6 +73,7 @@ class Settings:
     routes: Mapping[str, str]
     headers: Mapping[str, str]
     tls_verify: bool
+    ca_file: str | None
     transport: Literal["fast", "plain"]
     target_metrics: str
     target_cpu_query: str

@@ -96,6 +96,8 @@ def _from_text(kind: str, text: str) -> Any:
     """The number or switch that a flag or variable spells; what spells none stays text and is refused later."""
     if kind == "switch":
         return _SWITCHES.get(text.lower(), text)
+    if kind == "hosts":
+        return [host for host in text.replace(",", " ").split() if host]
     numbers = {"users", "workers", "port", "seed", "positive", "ratio"}
     if kind in numbers and re.fullmatch(r"[0-9]{1,18}", text):
         return int(text)

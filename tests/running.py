@@ -74,7 +74,8 @@ def start_run(output: Path, *options: str, environ: dict[str, str] | None = None
     return subprocess.Popen(
         [sys.executable, "run_load_test.py", "--test-name", "test", "--output", str(output), *options],
         cwd=PROJECT,
-        env={**clean, **(environ or {})},
+        # the settings of the person who runs the tests are nobody's business
+        env={**clean, "XDG_CONFIG_HOME": str(output / "settings"), **(environ or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_plan import plan
 
-from acgs_load import __version__, cli, session
+from acgs_load import __version__, cli, cli_permission, session
 from acgs_load.errors import GeneratorError, NothingMeasuredError, TargetError
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
@@ -128,8 +128,9 @@ def test_a_run_gets_its_plan_and_folder(started, tmp_path, monkeypatch):
     assert (plan.target, plan.embedded, plan.analysis) == ("http://127.0.0.1:0", True, False)
 
 
-def test_every_promised_command_line_is_legal(started, tmp_path):
-    """Each example of the promise runs as written."""
+def test_every_promised_command_line_is_legal(started, tmp_path, monkeypatch):
+    """Each example of the promise runs as written, once somebody has said that acgs.prod.com may be loaded."""
+    monkeypatch.setattr(cli_permission, "terminal", lambda: lambda _: "y")
     promised = """
         --test-name "acgs-enterprise-test" --test-type enterprise --users 1000 --duration 30m
         --test-name "constitutional-test" --test-type constitutional
@@ -143,7 +144,7 @@ def test_every_promised_command_line_is_legal(started, tmp_path):
     """
     lines = [line.replace('"', "").split() for line in promised.strip().splitlines()]
     for line in lines:
-        run(*line, "--output", str(tmp_path))
+        run(*line, "--output", str(tmp_path), environ={"XDG_CONFIG_HOME": str(tmp_path)})
     plans = [plan for plan, _ in started]
     assert [plan.name for plan in plans] == [line[1] for line in lines]
     assert plans[7].stages[0].duration_s == 500

@@ -19,6 +19,7 @@ NOT_PASSED = {
     "ACGS_OUTPUT": "the mounted folder",
     "ACGS_ANALYSIS": "the analyzer's task",
     "ACGS_WEB_UI": "always on",
+    "ACGS_CA_FILE": "no file of the containers; who mounts one into all names it in the configuration file",
     "LOCUST_WEB_PORT": "the published port",
     "LOCUST_MASTER_HOST": "the workers' matter",
 }

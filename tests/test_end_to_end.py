@@ -77,7 +77,7 @@ def test_a_strangers_target_passes(tmp_path):
 def test_the_plain_transport_passes_through_a_proxy(tmp_path):
     """``--transport plain`` loads a target whose name only the environment's proxy knows (here, the gateway itself)."""
     with running.gateway() as url:
-        environ = {"http_proxy": url, "no_proxy": "localhost,127.0.0.1"}
+        environ = {"http_proxy": url, "no_proxy": "localhost,127.0.0.1", "ACGS_ALLOWED_TARGETS": "acgs.test"}
         way = ("--target", "http://acgs.test", "--transport", "plain")
         ended = running.run(tmp_path, *way, *SHORT, "--threshold", "throughput_rps >= 1", environ=environ)
     assert ended.code == 0, ended.output + ended.errors

@@ -49,6 +49,8 @@ EVERYTHING = {
     "ACCOUNTS": [{"username": "ann", "tenant_id": "acme"}],
     "ROUTES": {"policy_get": "/v2/policies/{policy_id}", "policy_list": "POST /v2/policies"},
     "HEADERS": {"X-Data-Purpose": "load test"},
+    "ALLOWED_TARGETS": ["acgs.example.com"],
+    "CA_FILE": "authority.pem",
     "TLS_VERIFY": False,
     "TRANSPORT": "plain",
     "TARGET_METRICS": "docker:web",

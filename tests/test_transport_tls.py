@@ -203,13 +203,17 @@ def test_a_peer_that_ends_tls_is_not_talked_to_again(context):
         line.sleep(0.1)
         line.say(OK)
         line.end_tls()
+        said.append(True)
         line.hold()
+
+    said = []
 
     with Peer(ends, answers, tls=context("right")) as peer:
         user = transport("fast", peer.url)
         first = gevent.spawn(lambda: [user.exchange("POST", "/a", b"", b"x"), user.exchange("POST", "/b", b"", b"x")])
         gevent.sleep(0.05)
-        real_sleep(0.2)  # the loop stands still while answer and end arrive
+        while not said:  # the loop stands still while answer and end arrive
+            real_sleep(0.05)
         replies = first.get(timeout=5)
         user.close()
     assert [reply.body for reply in replies] == [b"ok", b"/b x"]

@@ -25,6 +25,7 @@ FLAGS: Mapping[str, str] = {
     "SEED": "--seed",
     "BASELINE": "--baseline",
     "MIN_CAPACITY": "--min-capacity",
+    "CA_FILE": "--ca-file",
 }
 VARIABLES: Mapping[str, str] = {
     "TIMEOUT": "ACGS_TIMEOUT",
@@ -77,6 +78,10 @@ def _flags(plan: Mapping[str, Any]) -> Iterator[str]:
         told = origin.startswith(("flag", "env")) or (key in ALWAYS and not origin.startswith("file "))
         if told and value is not None:
             yield from (flag, value)
+    if _origin(plan, "TLS_VERIFY").startswith("flag"):
+        yield "--insecure"
+    if _origin(plan, "ALLOWED_TARGETS").startswith("flag"):
+        yield from (word for host in plan.get("allowed_targets") or () for word in ("--i-may-load", str(host)))
 
 
 def _thresholds(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -102,6 +107,7 @@ def _value(plan: Mapping[str, Any], key: str) -> str | None:
         "SEED": plan.get("seed"),
         "BASELINE": plan.get("baseline"),
         "MIN_CAPACITY": plan.get("min_capacity"),
+        "CA_FILE": plan.get("ca_file"),
         "TIMEOUT": plan.get("timeout_s"),
         "CONSTITUTIONAL_HASH": plan.get("constitutional_hash"),
         "COMPLIANCE_THRESHOLD": plan.get("compliance_min"),

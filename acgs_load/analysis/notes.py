@@ -10,6 +10,7 @@ from acgs_load.analysis.judging.machines import added_by_generators, added_ms, t
 from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless
 from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.wording import at_text, value_text
+from acgs_load.authorities import INSECURE, is_unverified
 from acgs_load.measures import Measure
 
 SHARE_SLACK = 0.02
@@ -24,6 +25,8 @@ CLEAR_AT = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
     """What does not change the verdict and should be known."""
+    if is_unverified(run.plan.target, run.plan.tls_verify):
+        yield INSECURE
     for text in run.preflight.get("warnings") or ():
         yield str(text)
     yield from run.missing

@@ -31,9 +31,20 @@ def serve_edits(environment: Environment, conductor: Conductor) -> None:
     start, page = app.view_functions[SWARM], app.view_functions[PAGE]
     base = str(getattr(environment.parsed_options, "web_base_path", "") or "").rstrip("/")
     guarded: Callable[..., Any] = web_ui.auth_required_if_enabled
-    app.view_functions[SWARM] = guarded(lambda: _edited(conductor, environment.host) if conductor.busy else start())
+    app.view_functions[SWARM] = guarded(lambda: _swarm(conductor, environment.host, start))
     app.view_functions[PAGE] = lambda: _with_link(page())
     app.add_url_rule(f"{base}/rate", "acgs_rate", guarded(lambda: _rate(conductor)), methods=["GET", "POST"])
+
+
+def _swarm(conductor: Conductor, host: str | None, start: Callable[[], Any]) -> Any:
+    """The start button: edits a run that goes on, else starts one, unless its target is a stranger's."""
+    if conductor.busy:
+        return _edited(conductor, host)
+    try:
+        conductor.demand_permission(request.form.get("host") or host or "")
+    except UsageError as error:
+        return jsonify({"success": False, "message": str(error)})
+    return start()
 
 
 def _edited(conductor: Conductor, host: str | None) -> Response:

@@ -15,6 +15,7 @@ from locust.stats import PERCENTILES_TO_REPORT
 
 from acgs_load import profiles, settings
 from acgs_load.errors import UsageError
+from acgs_load.permission import demand_permission, memory_place, remembered
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder, create_run_folder, write_atomically
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
@@ -60,6 +61,7 @@ class BareRun:
             raise UsageError(
                 f"{planned.target}: only run_load_test.py starts the reference gateway; start it and name it"
             )
+        self._demand(planned.target, planned.allowed_targets)
         folder = create_run_folder(Path(self._output), planned.name)
         plan = self._plan(asked, str(folder.path))
         write_atomically(folder.plan, plan.to_json())
@@ -76,6 +78,14 @@ class BareRun:
             return 0
         judged = subprocess.run([sys.executable, str(ANALYZER), str(folder.path)], check=False)
         return int(judged.returncode)
+
+    def demand_permission(self, target: str) -> None:
+        """Nothing, where a run against ``target`` may begin (empty: the one of the settings). Raises UsageError."""
+        planned = self._plan({"target": target} if target else {})
+        self._demand(planned.target, planned.allowed_targets)
+
+    def _demand(self, target: str, allowed: tuple[str, ...]) -> None:
+        demand_permission(target, {*allowed, *remembered(memory_place(os.environ))})
 
     def _close_csv(self) -> None:
         if self._csv is not None:

@@ -110,6 +110,11 @@ class Conductor:
         """The run that is going on, if any."""
         return self._performance.course if self._performance is not None and self.busy else None
 
+    def demand_permission(self, target: str) -> None:
+        """Nothing, where a run against ``target`` may begin here. Raises UsageError."""
+        if self._bare is not None:
+            self._bare.demand_permission(target)
+
     def record_nothing(self) -> None:
         """A signal came before the run had begun: say so in its folder, so that nobody waits for more."""
         if self._plan is None or self._performance is not None:

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 
-import certifi
+from acgs_load.authorities import ca_place, trusting
 
-from acgs_load.errors import UsageError
-
-CA_VARIABLE = "SSL_CERT_FILE"
 _RECORD_BYTES = 64 * 1024
 
 
-def ca_place() -> str:
-    """The file or directory of trusted authorities: ``SSL_CERT_FILE``, else the system's, else certifi's.
-
-    Raises UsageError if the variable names no file.
-    """
-    named = os.environ.get(CA_VARIABLE)
-    if named and not os.path.isfile(named):
-        raise UsageError(f"{CA_VARIABLE}: no file {named!r}; name a PEM file of trusted authorities or unset it")
-    paths = ssl.get_default_verify_paths()
-    return paths.cafile or paths.capath or certifi.where()
-
-
-def client_context(verify: bool) -> ssl.SSLContext:
+def client_context(verify: bool, ca_file: str | None = None) -> ssl.SSLContext:
     """Settings for all connections of a process. Raises UsageError if the authorities cannot be read."""
     if not verify:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     else:
-        place = ca_place()
-        try:
-            if os.path.isdir(place):
-                context = ssl.create_default_context(capath=place)
-            else:
-                context = ssl.create_default_context(cafile=place)
-        except (ssl.SSLError, OSError) as error:
-            raise UsageError(f"{CA_VARIABLE}: {place!r} holds no certificates ({error})") from error
+        context = trusting(ca_place(ca_file))
     # A renegotiation would wait for bytes that nobody sends while an answer is awaited.
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
