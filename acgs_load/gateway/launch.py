@@ -22,10 +22,12 @@ from acgs_load.gateway.scratch import scratch_folder
 from acgs_load.gateway.signatures import new_key
 from acgs_load.gateway.store import prepare
 from acgs_load.gateway.watch import INTERVAL_S, is_ancestor, wanted_parent
-from acgs_load.gateway.worker import BACKLOG, Options, Shared, run
+from acgs_load.gateway.worker import Options, Shared, run
 
 STOP_LIMIT_S = 8.0
 RESTART_PAUSE_S = 0.5
+BACKLOG = 65_535
+"""As many as the system lets wait (``net.core.somaxconn``): whoever finds no place tries again after 1, 3, 7 s."""
 
 
 def serve(options: Options, store: Path | None, log: Path | None = None) -> None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import uvicorn
 import uvloop
 
+from acgs_load.gateway.acceptor import Acceptor
 from acgs_load.gateway.app import Application
 from acgs_load.gateway.audit import Audit
 from acgs_load.gateway.checks import Checks
@@ -50,7 +51,6 @@ REDIS_VARIABLE = "REDIS_URL"
 FOLD_INTERVAL_S = 1.0
 STOP_LIMIT_S = 3
 KEEP_ALIVE_S = 75
-BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,25 @@ class Options:
 class _Server(uvicorn.Server):
     """uvicorn's server that says when it is ready and ends with exit code 0 when it is told to."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._listener = listener
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens, then tells."""
+        """Lets connections in, then tells. uvicorn itself listens on none of ``sockets``: there are none."""
         await super().startup(sockets)
+        self._acceptor = Acceptor(self._listener, self._new_connection)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lets nobody in any more, and answers what is under way."""
+        self._acceptor.close()
+        self._listener.close()
+        await super().shutdown(sockets)
+
+    def _new_connection(self) -> asyncio.Protocol:
+        return Wire(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def obey_signals(self) -> None:
         """From now on SIGTERM and SIGINT stop the server, also while it is coming up."""
@@ -127,7 +138,8 @@ async def _serve(options: Options, shared: Shared, on_ready: Callable[[], None])
     redis_url = os.environ.get(REDIS_VARIABLE)
     link = RedisLink(redis_url) if redis_url else None
     try:
-        server = _Server(_config(_application(options, store, solvers, shared, link)), on_ready)
+        application = _application(options, store, solvers, shared, link)
+        server = _Server(_config(application), shared.listener, on_ready)
         server.obey_signals()
         await solvers.start()
         chores = [
@@ -137,7 +149,7 @@ async def _serve(options: Options, shared: Shared, on_ready: Callable[[], None])
         if shared.log is not None:
             chores.append(asyncio.create_task(_write_log(shared.log)))
         if not server.should_exit:
-            await server.serve([shared.listener])
+            await server.serve([])
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
@@ -190,7 +202,6 @@ def _config(application: Any) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_LIMIT_S,
     )

@@ -103,7 +103,7 @@ def tokenless(run: Run) -> tuple[str | None, str | None]:
         return None, None
     everybody = users.reached or users.wanted
     share = users.without_token / everybody if everybody else 1.0
-    said = f"{users.without_token:,} of {everybody:,} users ({share:.1%}) had no token at the end of the ramp"
+    said = f"{users.without_token:,} of {everybody:,} users ({share:.1%}) had no token after the ramp"
     if share > TOKENLESS_LIMIT:
         return (
             f"{said}, more than {TOKENLESS_LIMIT:.0%}: they sent no load; check accounts and auth_login's errors",

@@ -126,13 +126,19 @@ class Course:
                 listener(key, window)
 
     def count_users(self, users: int) -> None:
-        """Note how many users there are, and, once the ramp is over, how many of them have no token."""
+        """Note how many users there are, and, once the ramp is over, how many of them have no token.
+
+        Who came last is given the time that a request may take: the least count until then is told.
+        """
         self.users_now = users
         self.users_reached = max(self.users_reached, users)
         ramp_s = ramp_end_s(self.plan)
         due_s = min(ramp_s + WITHOUT_TOKEN_AFTER_S, (ramp_s + self.plan.duration_s) / 2)
-        if self.without_token is None and self.elapsed_s >= due_s:
-            self.without_token = max(0, self.crew.total("users") - self.crew.total("logged_in"))
+        elapsed_s, missing = self.elapsed_s, self.crew.total("users") - self.crew.total("logged_in")
+        if self.without_token is None and elapsed_s >= due_s:
+            self.without_token = max(0, missing)
+        elif self.without_token is not None and elapsed_s < min(due_s + self.plan.timeout_s, self.plan.duration_s):
+            self.without_token = min(self.without_token, max(0, missing))
 
     def _arrivals(self) -> dict[str, float] | None:
         """What became of the arrivals; those that were due while nobody played a lost worker's part were not sent."""
