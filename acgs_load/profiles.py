@@ -93,6 +93,10 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
 
 
 def _nodes(settings: Settings, given: tuple[Node, ...], users: int, cpus: int) -> tuple[Node, ...]:
+    if settings.place == "ssh" and not settings.nodes:
+        raise UsageError(
+            f"{settings.said('PLACE')} ssh: on which machines? name them in LOAD_TEST_NODES (--config-file)"
+        )
     if not given:
         return one_node(settings.workers or max(1, cpus - 1), users)
     return with_workers(given, settings.workers) if settings.workers else given

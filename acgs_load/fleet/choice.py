@@ -6,6 +6,7 @@ from acgs_load.errors import UsageError
 from acgs_load.fleet.here import LocalPlace
 from acgs_load.fleet.place import Place, WholePlace
 from acgs_load.fleet.simulated import SimulatedPlace
+from acgs_load.fleet.ssh import SshPlace
 from acgs_load.plan import Plan
 
 
@@ -13,4 +14,6 @@ def place_of(plan: Plan) -> Place | WholePlace:
     """The place of the run. Raises UsageError where the plan cannot be played there."""
     if plan.place == "local":
         return SimulatedPlace(plan) if plan.links else LocalPlace(plan)
+    if plan.place == "ssh":
+        return SshPlace(plan)
     raise UsageError(f"--place {plan.place}: not available in this version; use local")

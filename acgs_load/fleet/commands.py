@@ -71,30 +71,51 @@ def master_command(plan: Plan, folder: RunFolder) -> Command:
     return Command("master", "localhost", tuple(argv), {"ACGS_PLAN": str(folder.plan)})
 
 
-def worker_command(plan: Plan, folder: RunFolder, index: int, node: Node) -> Command:
-    """One worker. A remote one is told the plan by the master; a local one also finds the file."""
-    local = node.host in LOCAL_HOSTS
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a worker finds where it runs."""
+
+    master_host: str
+    master_port: str
+    folder: RunFolder | None
+    """Where its plan is and its log and spool belong; None: the master tells it the plan, and it keeps none."""
+    python: str = sys.executable
+    locustfile: str = str(LOCUSTFILE)
+
+
+def worker_command(plan: Plan, index: int, node: Node, ground: Ground) -> Command:
+    """One worker of ``node`` on that ground."""
     argv = [
-        *_locust(),
+        *_locust(ground.python, ground.locustfile),
         "--worker",
         "--master-host",
-        plan.master_host if plan.links or not local else "127.0.0.1",
+        ground.master_host,
         "--master-port",
-        str(plan.master_port),
+        ground.master_port,
         "--stop-timeout",
         f"{plan.stop_timeout_s:g}",
     ]
     environment = {"ACGS_REGION": node.region}
-    if local:
-        argv += ["--logfile", str(folder.logs / f"worker-{index}.log")]
-        environment |= {"ACGS_PLAN": str(folder.plan), SPOOL_VARIABLE: str(folder.spools)}
+    if ground.folder is not None:
+        argv += ["--logfile", str(ground.folder.logs / f"worker-{index}.log")]
+        environment |= {"ACGS_PLAN": str(ground.folder.plan), SPOOL_VARIABLE: str(ground.folder.spools)}
     return Command(f"worker-{index}", node.host, tuple(argv), environment)
 
 
 def worker_commands(plan: Plan, folder: RunFolder) -> list[Command]:
-    """Every worker of the run, node by node."""
-    workers = [node for node in plan.nodes for _ in range(node.workers)]
-    return [worker_command(plan, folder, index, node) for index, node in enumerate(workers)]
+    """Every worker of a local run, node by node; those of other machines as somebody there would start them."""
+    host = plan.master_host if plan.links else "127.0.0.1"
+    here = Ground(host, str(plan.master_port), folder)
+    elsewhere = Ground(plan.master_host, str(plan.master_port), None)
+    return [
+        worker_command(plan, index, node, here if node.host in LOCAL_HOSTS else elsewhere)
+        for index, node in enumerate(nodes_by_worker(plan))
+    ]
+
+
+def nodes_by_worker(plan: Plan) -> list[Node]:
+    """The node of each worker, by the worker's index."""
+    return [node for node in plan.nodes for _ in range(node.workers)]
 
 
 def started_by_hand(plan: Plan) -> bool:
@@ -102,8 +123,8 @@ def started_by_hand(plan: Plan) -> bool:
     return plan.place == "local" and any(node.host not in LOCAL_HOSTS for node in plan.nodes)
 
 
-def _locust() -> list[str]:
-    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE)]
+def _locust(python: str = sys.executable, locustfile: str = str(LOCUSTFILE)) -> list[str]:
+    return [python, "-m", "locust", "-f", locustfile]
 
 
 def _interface(plan: Plan) -> list[str]:

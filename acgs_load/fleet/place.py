@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from acgs_load.fleet.commands import Command
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Worker(Protocol):
