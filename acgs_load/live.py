@@ -1,120 +1,105 @@
-"""What a person sees while the run goes on: one line that says where it stands and how it goes."""
+"""What a person sees while the run goes on: one calm view on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
-import json
+import os
 import time
-from collections.abc import Callable
-from typing import IO, Any
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
-from acgs_load.measures import Slice, measure
+from acgs_load.live_line import line_of
+from acgs_load.live_screen import screen
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
-from acgs_load.samples import Window, WindowKey
-from acgs_load.timeline import Timeline
-from acgs_load.units import format_duration
+from acgs_load.snapshot import Snapshot
 
-RECENT_S = 10
-"""The line speaks of the last ten seconds that are complete."""
 PLAIN_EVERY_S = 10.0
 """Without a terminal, one line every ten seconds is enough for a log."""
+PLAIN_VARIABLES = ("CI", "NO_COLOR")
+"""Who sets one of them reads a log, or wants no screen that moves."""
 
 
-class LiveLine:
-    """Follows a run folder that the master is writing, and says how the run goes."""
+def is_calm_enough(plan: Plan, console: Console, environ: Mapping[str, str]) -> bool:
+    """Whether a view that redraws itself is wanted and possible."""
+    plain = any(environ.get(name) for name in PLAIN_VARIABLES)
+    return plan.live and console.is_terminal and not console.is_dumb_terminal and not plain
+
+
+class LiveView:
+    """Follows the ``progress.json`` that the master writes. Use as a context manager; ``update`` now and then."""
 
     def __init__(
         self,
         plan: Plan,
         folder: RunFolder,
         console: Console,
+        *,
+        environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan = plan
         self._folder = folder
         self._console = console
         self._clock = clock
-        self._file: IO[bytes] | None = None
-        self._rest = b""
-        self._timeline = Timeline(0.0, ())
-        self._totals = Window()
-        self._users: dict[str, int] = {}
-        self._health: IO[str] | None = None
-        self._first_second: int | None = None
-        self._last_second = 0
+        self._live: Live | None = None
+        if is_calm_enough(plan, console, environ):
+            # no thread redraws it: what is shown changes once a second at most
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._written: tuple[int, int] | None = None
+        self._snapshot: Snapshot | None = None
         self._printed_s = float("-inf")
+        self._warned = 0
+        self._pending: list[Text] = []
+
+    def __enter__(self) -> LiveView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str, style: str = "") -> None:
+        """Have a line said above the view at its next update; callable from signal handlers and threads."""
+        self._pending.append(Text(text, style=style))
 
     def update(self) -> None:
-        """Read what is new and show the line: in place on a terminal, now and then elsewhere."""
-        self._read_windows()
-        self._read_users()
-        if self._first_second is None:
+        """Read what is new, say what has to be said, and show how the run stands."""
+        fresh = self._read()
+        self._flush()
+        if self._snapshot is None or (not fresh and self._live is not None):
             return
-        if self._console.is_terminal and self._plan.live:
-            self._console.print(self.text(), end="\r", no_wrap=True, overflow="crop", highlight=False)
+        if self._live is not None:
+            self._show(self._live, self._snapshot)
         elif self._clock() - self._printed_s >= PLAIN_EVERY_S:
             self._printed_s = self._clock()
-            self._console.print(self.text(), highlight=False, soft_wrap=True)
+            self._console.print(line_of(self._snapshot, self._plan), highlight=False, soft_wrap=True)
 
-    def close(self) -> None:
-        """Leave the last line standing and let go of the files."""
-        if self._first_second is not None and self._console.is_terminal and self._plan.live:
-            self._console.print()
-        for file in (self._file, self._health):
-            if file is not None:
-                file.close()
+    def _show(self, live: Live, snapshot: Snapshot) -> None:
+        if not live.is_started:
+            live.start()
+        size = self._console.size
+        live.update(screen(snapshot, size.width, size.height - 1, self._plan.compliance_monitoring), refresh=True)
 
-    def text(self) -> str:
-        """``[ 12s/30s hold] 20 users · 55 RPS · p95 12 ms · errors 0.0 % · compliance 98.2 % · violations 0``."""
-        begin = self._first_second or 0
-        elapsed_s = self._last_second - begin + 1
-        recent = self._timeline.slice(from_second=self._last_second - RECENT_S + 1, to_second=self._last_second + 1)
-        recent = Slice(recent.by_operation, float(min(RECENT_S, elapsed_s)))
-        parts = [
-            f"[{elapsed_s:>4}s/{format_duration(self._plan.duration_s)} {self._plan.phase_at(elapsed_s)}]"
-            f" {sum(self._users.values())} users",
-            _number(measure("throughput_rps", recent).value, "{:,.0f} RPS"),
-            _number(measure("latency_p95_ms", recent).value, "p95 {:,.0f} ms"),
-            _number(_percent(measure("error_ratio", recent).value), "errors {:.1f} %"),
-        ]
-        if self._plan.compliance_monitoring:
-            parts.append(_number(_percent(measure("compliance_score", recent).value), "compliance {:.1f} %"))
-        parts.append(f"violations {sum(self._totals.violations.values()):,}")
-        return " · ".join(part for part in parts if part)
+    def _read(self) -> bool:
+        """Whether there is a newer snapshot. A file that is replaced while it is read is complete, old or new."""
+        try:
+            stat = self._folder.progress.stat()
+        except FileNotFoundError:
+            return False
+        written = (stat.st_ino, stat.st_mtime_ns)
+        if written == self._written:
+            return False
+        self._written = written
+        self._snapshot = Snapshot.from_json(self._folder.progress.read_bytes())
+        for warned in self._snapshot.warnings[self._warned :]:
+            self.say(f"warning: at {warned.at_s:.0f} s: {warned.text}", "yellow")
+        self._warned = len(self._snapshot.warnings)
+        return True
 
-    def _read_windows(self) -> None:
-        if self._file is None:
-            if not self._folder.windows.exists():
-                return
-            self._file = self._folder.windows.open("rb")
-        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
-        for line in lines:
-            raw: dict[str, Any] = json.loads(line)
-            key = WindowKey(*(raw[name] for name in WindowKey._fields))
-            window = Window.from_wire(raw)
-            self._totals.merge(window)
-            self._timeline.add(key, window)
-            self._first_second = key.second if self._first_second is None else min(self._first_second, key.second)
-            self._last_second = max(self._last_second, key.second)
-        self._timeline.forget_before(self._last_second - 2 * RECENT_S)
-
-    def _read_users(self) -> None:
-        if self._health is None:
-            if not self._folder.generators.exists():
-                return
-            self._health = self._folder.generators.open(encoding="utf-8")
-            self._columns = self._health.readline().strip().split(",")
-        for line in self._health.readlines():
-            row = dict(zip(self._columns, line.strip().split(","), strict=False))
-            if row.get("process", "").startswith(("worker", "local")) and row.get("users", "").isdigit():
-                self._users[row["process"]] = int(row["users"])
-
-
-def _percent(value: float | None) -> float | None:
-    return None if value is None else 100 * value
-
-
-def _number(value: float | None, pattern: str) -> str:
-    return "" if value is None else pattern.format(value)
+    def _flush(self) -> None:
+        while self._pending:
+            self._console.print(self._pending.pop(0), soft_wrap=True, highlight=False)

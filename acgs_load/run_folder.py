@@ -57,6 +57,11 @@ class RunFolder:
         return self.path / "resources.csv"
 
     @property
+    def progress(self) -> Path:
+        """How the run stands (a Snapshot); by the master, once a second."""
+        return self.path / "progress.json"
+
+    @property
     def run(self) -> Path:
         """How the run went; written last by the master, so its presence means the measurement is complete."""
         return self.path / "run.json"

@@ -11,6 +11,7 @@ from types import FrameType
 
 import requests
 from rich.console import Console
+from rich.text import Text
 
 from acgs_load.authorities import INSECURE, is_unverified, verification
 from acgs_load.contract import METRICS_PATH
@@ -21,7 +22,7 @@ from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
 from acgs_load.fleet.local import LocalProcess, stop_all
 from acgs_load.fleet.place import Place, WholePlace, Worker
 from acgs_load.fleet.ports import free_port, is_free
-from acgs_load.live import LiveLine
+from acgs_load.live import LiveView
 from acgs_load.plan import Plan
 from acgs_load.preflight import Preflight, preflight
 from acgs_load.resources import ResourceSampler
@@ -31,6 +32,7 @@ from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.units import format_duration
 
 WATCH_INTERVAL_S = 0.5
+_ENDING = "ending the run: users finish what they began (again to end it at once) …"
 SPARE_S = 60.0
 """How far past plan, workers' wait and stop time-out a master may go before it is taken for hung."""
 
@@ -68,18 +70,18 @@ class _Session:
         self._workers: list[Worker] = []
         self._signals = 0
         self._closing = False
+        self._view: LiveView | None = None
 
     def interrupt(self) -> None:
         """The first signal ends the run in order; the next ends it at once. What was measured is kept either way."""
         self._signals += 1
         if self._closing:
-            self._console.print("\ncleaning up …")
+            self._say("cleaning up …")
             return
         if self._master is None:
             raise EarlySignalError
         self._master.send(signal.SIGTERM if self._signals == 1 else signal.SIGKILL)
-        if self._signals == 1:
-            self._console.print("\nending the run (again to end it at once) …")
+        self._say(_ENDING if self._signals == 1 else "ending it at once")
 
     def measure(self) -> None:
         """Everything between the first check and the last byte in the folder."""
@@ -115,7 +117,14 @@ class _Session:
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def _warn(self, text: str) -> None:
-        self._console.print(f"warning: {text}", style="yellow", soft_wrap=True)
+        self._say(f"warning: {text}", "yellow")
+
+    def _say(self, text: str, style: str = "") -> None:
+        """A line for the person; while the view stands, above it. Callable from signal handlers and threads."""
+        if self._view is not None:
+            self._view.say(text, style)
+        else:
+            self._console.print(Text(text, style=style), soft_wrap=True, highlight=False)
 
     def _collect(self) -> None:
         """What was measured is here; that a log is missing is no reason to lose it."""
@@ -219,18 +228,17 @@ class _Session:
 
     def _watch(self, gateway: EmbeddedGateway | None) -> None:
         assert self._master is not None, "the master was started"
-        plan, live = self.plan, LiveLine(self.plan, self._folder, self._console)
+        plan = self.plan
         allowed_s = plan.duration_s + plan.workers_wait_s + plan.stop_timeout_s + plan.timeout_s + SPARE_S
         deadline_s = time.monotonic() + allowed_s
-        try:
+        with LiveView(plan, self._folder, self._console) as self._view:
             while self._master.wait(WATCH_INTERVAL_S) is None:
-                live.update()
+                self._view.update()
                 self._demand_workers()
                 if time.monotonic() > deadline_s:
                     raise GeneratorError(f"the master did not end within {allowed_s:.0f} s; see {self._folder.logs}")
-            live.update()
-        finally:
-            live.close()
+            self._view.update()
+        self._view = None
         self._demand_result(gateway)
 
     def _demand_workers(self) -> None:

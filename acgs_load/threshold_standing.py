@@ -6,7 +6,7 @@ single seconds (windows, peaks, silences) are read as the seconds settle, each o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from acgs_load.measures import MEASURES, Measure, measure
 from acgs_load.samples import Window, WindowKey
@@ -51,21 +51,24 @@ class Standings:
         """Everything seen so far by region, scenario, operation and phase (second 0); look, do not change."""
         return self._sums
 
-    def findings(self, settled_second: int) -> list[Finding]:
-        """How each threshold stands, of the epoch seconds before ``settled_second``; machines are not measured here."""
+    def findings(self, settled_second: int, machine: Mapping[str, Measure] | None = None) -> list[Finding]:
+        """How each threshold stands, of the epoch seconds before ``settled_second``.
+
+        ``machine`` has the measures that windows do not tell, as far as they are known by now.
+        """
         timeline = self._timeline(settled_second)
         self._read(settled_second)
-        return [self._finding(place, timeline) for place in range(len(self._thresholds))]
+        return [self._finding(place, timeline, machine or {}) for place in range(len(self._thresholds))]
 
     def measures(self, settled_second: int, names: Iterable[str]) -> dict[str, Measure]:
         """These measures, which windows must tell, over all that was seen."""
         part = self._timeline(settled_second).slice()
         return {name: measure(name, part) for name in names}
 
-    def _finding(self, place: int, timeline: Timeline) -> Finding:
+    def _finding(self, place: int, timeline: Timeline, machine: Mapping[str, Measure]) -> Finding:
         threshold = self._thresholds[place]
         if place not in self._watches:
-            return judge(threshold, timeline, {})
+            return judge(threshold, timeline, machine)
         value, samples = self._watches[place].value
         value = value if samples else None  # a peak of nothing is none
         return found(threshold, Measure(value, MEASURES[threshold.measure].unit, samples, "windows"), threshold.limit)

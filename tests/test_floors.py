@@ -15,7 +15,7 @@ PACKAGE = PROJECT / "acgs_load"
 FLOORS = [
     {"contract", "units", "errors"},
     {"histogram", "secret"},
-    {"samples", "health", "usage", "plan", "run_folder", "spool", "permission", "authorities"},
+    {"samples", "health", "usage", "snapshot", "plan", "run_folder", "spool", "permission", "authorities"},
     {"measures"},
     {"timeline"},
     {"thresholds"},

@@ -23,6 +23,7 @@ from acgs_load.traffic.master.course import Course
 from acgs_load.traffic.master.crew import Crew, Member
 from acgs_load.traffic.master.doorman import Doorman
 from acgs_load.traffic.master.exporter import RunTotals, serve
+from acgs_load.traffic.master.lookout import Lookout
 from acgs_load.traffic.master.performance import Performance, Podium
 from acgs_load.traffic.master.telemetry import Telemetry
 from acgs_load.traffic.messages import END, FINAL, HELLO, PING, PONG, READY, REFUSED
@@ -45,6 +46,8 @@ class Conductor:
         self._idle.set()
         self._plan: Plan | None = None
         self._bare: BareRun | None = None
+        self.lookout: Lookout | None = None
+        """On the run that goes on, or on the last one."""
         self._parent = Parent.from_environment()
         self.doorman = Doorman()
 
@@ -76,10 +79,12 @@ class Conductor:
             course = self._open_course()
             performance = self._performance = Performance(self._podium, course)
             performance.assemble()
+            self.lookout = Lookout(course, self._podium.environment.shape_class).watch()
             try:
                 performance.play()
             finally:  # even a bug of ours leaves what was measured, and then shows
                 performance.finish()
+                self.lookout.close()
             # where a runner or another host started this, it is the one to judge
             environment.process_exit_code = self._bare.end(course.folder) if self._bare else 0
         except LoadTestError as error:
