@@ -32,6 +32,8 @@ from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.units import format_duration
 
 WATCH_INTERVAL_S = 0.5
+HURRY_MAX_S = 8.0
+"""A master that was told twice gets this long; it waits three seconds for the workers' last words."""
 _ENDING = "ending the run: users finish what they began (again to end it at once) …"
 SPARE_S = 60.0
 """How far past plan, workers' wait and stop time-out a master may go before it is taken for hung."""
@@ -71,17 +73,23 @@ class _Session:
         self._signals = 0
         self._closing = False
         self._view: LiveView | None = None
+        self._deadline_s = float("inf")
 
     def interrupt(self) -> None:
-        """The first signal ends the run in order; the next ends it at once. What was measured is kept either way."""
+        """The first signal ends the run in order; the next has users break off what they wait for, and a third kills.
+
+        What was measured is kept in any case.
+        """
         self._signals += 1
         if self._closing:
             self._say("cleaning up …")
             return
         if self._master is None:
             raise EarlySignalError
-        self._master.send(signal.SIGTERM if self._signals == 1 else signal.SIGKILL)
+        self._master.send(signal.SIGTERM if self._signals <= 2 else signal.SIGKILL)
         self._say(_ENDING if self._signals == 1 else "ending it at once")
+        if self._signals == 2:
+            self._deadline_s = min(self._deadline_s, time.monotonic() + HURRY_MAX_S)
 
     def measure(self) -> None:
         """Everything between the first check and the last byte in the folder."""
@@ -230,16 +238,23 @@ class _Session:
         assert self._master is not None, "the master was started"
         plan = self.plan
         allowed_s = plan.duration_s + plan.workers_wait_s + plan.stop_timeout_s + plan.timeout_s + SPARE_S
-        deadline_s = time.monotonic() + allowed_s
+        self._deadline_s = time.monotonic() + allowed_s
         with LiveView(plan, self._folder, self._console) as self._view:
             while self._master.wait(WATCH_INTERVAL_S) is None:
                 self._view.update()
                 self._demand_workers()
-                if time.monotonic() > deadline_s:
-                    raise GeneratorError(f"the master did not end within {allowed_s:.0f} s; see {self._folder.logs}")
+                if time.monotonic() > self._deadline_s:
+                    self._overdue(allowed_s)
             self._view.update()
         self._view = None
         self._demand_result(gateway)
+
+    def _overdue(self, allowed_s: float) -> None:
+        """Kill a master that does not hurry when told to; one that never ends by itself is an error."""
+        assert self._master is not None, "the master was started"
+        if self._signals < 2:
+            raise GeneratorError(f"the master did not end within {allowed_s:.0f} s; see {self._folder.logs}")
+        self._master.send(signal.SIGKILL)
 
     def _demand_workers(self) -> None:
         """A worker that dies before the run began would be waited for in vain."""
@@ -268,6 +283,8 @@ class _Session:
         return errors[-1] if errors else f"the master ended (status {self._master.poll()}): {self._master.tail(3)}"
 
     def _keep_target_counts(self) -> None:
+        if self._signals > 1:
+            return  # whoever is in a hurry does not wait for a target that may be stuck
         try:
             verify = verification(self.plan.target, self.plan.tls_verify, self.plan.ca_file)
             answer = requests.get(self.plan.target + METRICS_PATH, timeout=5.0, verify=verify)
