@@ -104,7 +104,8 @@ class _Session:
         if started_by_hand(self.plan) and secret_from(os.environ) is None:
             raise UsageError(
                 f"{SECRET_VARIABLE} is not set: workers that are started on other machines by hand join with the run's "
-                "secret; make one up (python -c 'import secrets; print(secrets.token_hex())') and export it here and there"
+                "secret; make one up (python -c 'import secrets; print(secrets.token_hex())'), and export it here and "
+                "there"
             )
         stack.callback(self._place.close)
         self.plan = self._place.open(self._say)
@@ -120,9 +121,6 @@ class _Session:
         self._start_locust(stack)
         self._watch(gateway)
         self._keep_target_counts()
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
 
     def _warn(self, text: str) -> None:
         self._say(f"warning: {text}", "yellow")
