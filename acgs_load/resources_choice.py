@@ -5,6 +5,7 @@ from __future__ import annotations
 import psutil
 
 from acgs_load.authorities import verification
+from acgs_load.authorities import verification
 from acgs_load.contract import METRICS_PATH
 from acgs_load.permission import host_of, is_loopback
 from acgs_load.plan import Plan
@@ -33,7 +34,9 @@ def source_of(plan: Plan, started_pid: int | None) -> ResourceSource | None:
     if kind == "docker":
         return DockerContainers(rest.split(","))
     if kind.startswith("prometheus+"):
-        return PrometheusServer(wanted.source.partition("+")[2], wanted.cpu_query, wanted.memory_query)
+        base = wanted.source.partition("+")[2]
+        verify = verification(base, True, plan.ca_file)  # --insecure speaks of the target alone
+        return PrometheusServer(base, wanted.cpu_query, wanted.memory_query, verify)
     return _page(plan, wanted.source)
 
 

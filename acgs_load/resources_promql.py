@@ -19,10 +19,11 @@ class PrometheusServer:
 
     name = "prometheus"
 
-    def __init__(self, base: str, cpu_query: str, memory_query: str) -> None:
+    def __init__(self, base: str, cpu_query: str, memory_query: str, verify: bool | str = True) -> None:
         self._base = base.rstrip("/")
         self._queries = {"TARGET_CPU_QUERY": cpu_query, "TARGET_MEMORY_QUERY": memory_query}
         self._session = requests.Session()
+        self._session.verify = verify
 
     @property
     def place(self) -> str:

@@ -29,7 +29,7 @@ from acgs_load.resources import ResourceSampler
 from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
 from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
-from acgs_load.units import format_duration
+from acgs_load.session_announcement import announcement
 
 WATCH_INTERVAL_S = 0.5
 HURRY_MAX_S = 8.0
@@ -112,7 +112,7 @@ class _Session:
         gateway = self._start_target(stack)
         self._choose_ports()
         write_atomically(self._folder.plan, self.plan.to_json())
-        self._announce()
+        self._say(announcement(self.plan, self._folder))
         answers = self._preflight(gateway)
         unverified = (INSECURE,) if is_unverified(self.plan.target, self.plan.tls_verify) else ()
         for warning in (*unverified, *answers.warnings):
@@ -175,25 +175,6 @@ class _Session:
             raise TargetError(f"LOCUST_MASTER_PORT {plan.master_port} is taken by a stranger; free it or name another")
         if plan.web_ui and not is_free(plan.web_port):
             raise TargetError(f"LOCUST_WEB_PORT {plan.web_port} is taken by a stranger; free it or name another")
-
-    def _announce(self) -> None:
-        plan = self.plan
-        load = f"open load {plan.rate:g} RPS" if plan.load == "open" and plan.rate else f"{plan.load} load"
-        workers = f"{plan.workers} worker{'s' if plan.workers > 1 else ''}"
-        facts = (
-            plan.name,
-            plan.test_type,
-            load,
-            f"{plan.users_max:,} users",
-            format_duration(plan.duration_s),
-            workers,
-            f"seed {plan.seed}",
-        )
-        place = f"{plan.target} (embedded reference gateway)" if plan.embedded else plan.target
-        lines = [" · ".join(facts), f"target {place}", f"folder {shown(self._folder.path)}"]
-        if plan.web_ui:
-            lines.append(f"web UI http://localhost:{plan.web_port}")
-        self._console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
     def _preflight(self, gateway: EmbeddedGateway | None) -> Preflight:
         if gateway is None:
