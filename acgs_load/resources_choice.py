@@ -5,7 +5,6 @@ from __future__ import annotations
 import psutil
 
 from acgs_load.authorities import verification
-from acgs_load.authorities import verification
 from acgs_load.contract import METRICS_PATH
 from acgs_load.permission import host_of, is_loopback
 from acgs_load.plan import Plan
