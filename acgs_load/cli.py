@@ -117,7 +117,9 @@ def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:
     from acgs_load.settings import resolve
 
     if "plan" in flags:
-        return _written_plan(flags)
+        from acgs_load.cli_written_plan import written_plan
+
+        return written_plan(flags, _stamp())
     settings = resolve(flags, environ)
     if settings.baseline is not None:
         settings = dataclasses.replace(settings, baseline=_baseline(settings.said("BASELINE"), settings.baseline))
@@ -126,23 +128,6 @@ def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:
     name = settings.test_name or settings.test_type
     folder = Path(settings.output, name, _stamp()).absolute()
     return plan_for(settings, str(folder), _cpus())
-
-
-def _written_plan(flags: Mapping[str, object]) -> Plan:
-    """A plan that was decided before, to be played in a folder of its own. Raises UsageError."""
-    from acgs_load.plan import Plan
-
-    others = sorted(set(flags) - {"plan", "output", "test_name"})
-    if others:
-        raise UsageError(f"--plan: {others[0]} is decided in the file already; leave the flag out, or the plan")
-    path = Path(str(flags["plan"]))
-    try:
-        plan = Plan.from_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"--plan {path}: not readable ({error.strerror}); name the plan.json of a run") from error
-    name = str(flags.get("test_name", plan.name))
-    folder = Path(str(flags.get("output", Path(plan.folder).parents[1])), name, _stamp()).absolute()
-    return dataclasses.replace(plan, name=name, folder=str(folder))
 
 
 def _stamp() -> str:

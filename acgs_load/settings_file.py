@@ -12,6 +12,7 @@ import yaml
 from acgs_load.errors import UsageError
 
 SIZE_LIMIT_BYTES = 1_000_000
+VALUES_MAX = 200_000
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -32,6 +33,7 @@ def read_settings_file(path: str) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{path}: holds {_kind_of(value)}; write one object of UPPER_CASE keys")
+    _demand_tree(path, value)
     strange = [key for key in value if not isinstance(key, str)]
     if strange:
         raise UsageError(f"{path}: key {strange[0]!r} is no text; write one object of UPPER_CASE keys")
@@ -91,6 +93,18 @@ class _UniqueLoader(yaml.SafeLoader):
 
 def _yaml(text: str) -> Any:
     return yaml.load(text, Loader=_UniqueLoader)
+
+
+def _demand_tree(path: str, value: object) -> None:
+    """YAML can make much, even endlessly much, of few bytes: a value that holds itself, or thousands of thousands."""
+    waiting, count = [value], 0
+    while waiting:
+        one = waiting.pop()
+        count += 1
+        if count > VALUES_MAX:
+            raise UsageError(f"{path}: holds more than {VALUES_MAX:,} values, or one that holds itself")
+        if isinstance(one, dict | list):
+            waiting.extend(one.values() if isinstance(one, dict) else one)
 
 
 def _kind_of(value: object) -> str:

@@ -132,6 +132,11 @@ def _checked(raw: Mapping[str, Any], source: str) -> dict[str, Any]:
     return {key: getattr(model, key) for key in raw}
 
 
+def demand_legal(values: Mapping[str, Any], source: str) -> None:
+    """Nothing, where the values by key are legal ones of a configuration file. Raises UsageError, naming ``source``."""
+    _checked(values, f"{source}:")
+
+
 def _explained(loc: tuple[int | str, ...], kind: str, message: str, value: Any, source: str) -> str:
     key = str(loc[0])
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc[1:])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import HealthCheck, given, settings
+from fuzzing import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from acgs_load.errors import UsageError
@@ -45,7 +46,7 @@ SMALL = {
         max_size=3,
     ),
 }  # fmt: skip
-QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+QUIET = cases(150)
 
 
 def plan_or_refusal(flags: dict[str, object], environ: dict[str, str]) -> Plan | None:

@@ -19,12 +19,12 @@ from acgs_load.analysis.reading.lines import (
     whole,
 )
 from acgs_load.analysis.reading.record import RunRecord, record_from
-from acgs_load.analysis.reading.soundness import first_unsound
 from acgs_load.analysis.reading.window_lines import Told, read_windows
 from acgs_load.errors import NothingMeasuredError, UsageError
 from acgs_load.health import HealthRow
 from acgs_load.histogram import Histogram
 from acgs_load.plan import Plan
+from acgs_load.plan_soundness import first_wrong
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
 from acgs_load.timeline import Phase, Timeline
@@ -119,8 +119,8 @@ def _plan(folder: RunFolder) -> Plan:
     try:
         parse_json(content)
         plan = Plan.from_json(content)
-        if (unsound := first_unsound(plan, Plan, "")) is not None:
-            raise ValueError(unsound)
+        if (wrong := first_wrong(plan)) is not None:
+            raise ValueError(wrong)
     except (UsageError, ValueError, AttributeError) as error:
         raise UsageError(f"{folder.plan}: {error}; restore the file") from error
     return plan

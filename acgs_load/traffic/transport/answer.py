@@ -100,7 +100,7 @@ class Answer:
                 self.whole = self.keep_alive = True
                 return None
         if self.status == 0:
-            self._head = data.lstrip(b"\r\n") if first else self._head + data
+            self._head = data if first else self._head + data
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -146,7 +146,8 @@ class Answer:
         if self.whole:
             return
         self.status = self._parser.get_status_code()
-        head, _, self._head = self._head.partition(_END)
+        # line ends before a status line are no head; the parser passes over them, too
+        head, _, self._head = self._head.lstrip(b"\r\n").partition(_END)
         names = _LOWER_NAMES
         headers = {names[name]: value.decode("latin-1").rstrip(" \t") for name, value in self._fields.items()}
         self._fields.clear()

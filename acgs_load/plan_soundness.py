@@ -1,11 +1,37 @@
-"""Is a value of the type that its dataclass says? JSON can hold anything; a wrong plan is told, not stumbled over."""
+"""Is a plan that was read one that could have been written? JSON can hold anything; told, not stumbled over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from acgs_load.plan import Plan
+
+
+def first_wrong(plan: Plan) -> str | None:
+    """What no plan holds, in words: a value of another type, or one that no run can have. None where all is well."""
+    return first_unsound(plan, Plan, "") or next(_implausible(plan), None)
+
+
+def _implausible(plan: Plan) -> Iterator[str]:
+    for name, rows in (("stages", plan.stages), ("nodes", plan.nodes)):
+        if not rows:
+            yield f"{name} is empty"
+    for number, stage in enumerate(plan.stages):
+        numbers = (stage.users_from, stage.users_to, stage.rate_from or 0.0, stage.rate_to or 0.0)
+        if not 0 < stage.duration_s < math.inf or not all(0 <= value < math.inf for value in numbers):
+            yield f"stages[{number}] is {stage}"
+    for number, node in enumerate(plan.nodes):
+        if min(node.workers, node.max_users) < 1:
+            yield f"nodes[{number}] has no workers or no users"
+    for name in ("spawn_rate", "timeout_s", "stop_timeout_s", "users_max"):
+        if not 0 < getattr(plan, name) < math.inf:
+            yield f"{name} is {getattr(plan, name)}"
+    if not any(plan.mix.values()) or not all(0 <= weight < math.inf for weight in plan.mix.values()):
+        yield f"mix is {dict(plan.mix)}"
 
 
 def first_unsound(value: Any, hint: Any, place: str) -> str | None:
