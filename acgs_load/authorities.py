@@ -8,7 +8,6 @@ import ssl
 from acgs_load.errors import UsageError
 
 CA_FLAG, CA_VARIABLE = "--ca-file", "SSL_CERT_FILE"
-INSECURE = "the target's TLS certificate was not verified (--insecure): whoever answered was taken for the target"
 
 
 def ca_place(named: str | None = None) -> str:
@@ -44,8 +43,3 @@ def _certifi() -> str:
 def verification(url: str, verify: bool, named: str | None) -> bool | str:
     """What ``requests`` is to verify ``url`` with: nothing, or a file or directory. Raises UsageError."""
     return ca_place(named) if verify and url.startswith("https:") else verify
-
-
-def is_unverified(url: str, verify: bool) -> bool:
-    """Whether nobody checks who answers at ``url`` although it could be checked."""
-    return url.startswith("https:") and not verify

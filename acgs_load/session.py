@@ -13,7 +13,7 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
-from acgs_load.authorities import INSECURE, is_unverified, verification
+from acgs_load.authorities import verification
 from acgs_load.contract import METRICS_PATH
 from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError, UsageError
 from acgs_load.fleet.choice import place_of
@@ -30,6 +30,7 @@ from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
 from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.session_announcement import announcement
+from acgs_load.unverified import INSECURE, is_unverified
 
 WATCH_INTERVAL_S = 0.5
 HURRY_MAX_S = 8.0

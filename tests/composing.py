@@ -33,19 +33,20 @@ def container_environment(service: dict[str, Any], environ: dict[str, str]) -> d
 
 
 def what_starts(name: str, folder: Path, words: str = "", **environ: str) -> str:
-    """What the service's own command starts: run with stand-ins that print ``words`` (shell) and their arguments.
+    """What the service's own command says, run in ``folder`` with stand-ins that print ``words`` (shell) and arguments.
 
-    The container's ``/tmp`` is ``folder``.
+    Paths of the container that begin with ``/run`` are in ``folder``, too.
     """
     service = services(**environ)[name]
-    command = [word.replace("/tmp/", f"{folder}/") for word in (*service.get("entrypoint", []), *service["command"])]
-    for program in ("locust", "prometheus"):
+    command = [word.replace("/run/", f"{folder}/") for word in (*service.get("entrypoint", []), *service["command"])]
+    for program in ("locust", "python", "setpriv"):
         stand_in = folder / program
         stand_in.write_text(f'#!/bin/sh\necho {words} "$@"\n', encoding="utf-8")
         stand_in.chmod(0o755)
     path = f"{folder}:{Path(shutil.which('sh') or '/bin/sh').parent}:/usr/bin:/bin"
     done = subprocess.run(
         command,
+        cwd=folder,
         env={"PATH": path, **container_environment(service, environ)},
         capture_output=True,
         text=True,

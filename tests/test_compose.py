@@ -10,10 +10,17 @@ import subprocess
 import pytest
 from composing import PROJECT, WORKERS, compose, container_environment, services, what_starts
 
+from acgs_load import __version__
+from acgs_load.fleet.shift import PROCESSES_VARIABLE
+from acgs_load.secret import SECRET_FILE_VARIABLE, SECRET_VARIABLE
 from acgs_load.settings_table import CONFIG_FILE_VARIABLE, SECRETS, SETTINGS
 
 PROMISED = {"locust-master", *WORKERS, "analyzer", "prometheus", "grafana", "redis"}
 REGIONS = ["us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1"]
+OF_RUNNERS = (
+    *("ACGS_LIVE", "ACGS_TARGET_METRICS", "ACGS_TARGET_CPUS", "ACGS_TARGET_MEMORY_GIB"),
+    *("ACGS_TARGET_CPU_QUERY", "ACGS_TARGET_MEMORY_QUERY"),
+)
 NOT_PASSED = {
     "ACGS_WORKERS": "the workers are services",
     "ACGS_OUTPUT": "the mounted folder",
@@ -22,20 +29,30 @@ NOT_PASSED = {
     "ACGS_CA_FILE": "no file of the containers; who mounts one into all names it in the configuration file",
     "LOCUST_WEB_PORT": "the published port",
     "LOCUST_MASTER_HOST": "the workers' matter",
+    "ACGS_PLACE": "here already",
+    "ACGS_SIMULATE_REGIONS": "needs root",
+    "ACGS_RESTART_WORKERS": "a shift always does",
+    "LOCUST_WEB_HOST": "the published address",
+    "LOCUST_MASTER_BIND_HOST": "the published address",
+    "ACGS_WEB_PASSWORD": "?",
+    **dict.fromkeys(OF_RUNNERS, "the runner's, and a run from the web UI has none"),
 }
 """Settings that the master is not given, and why."""
 
 
 def test_promised_services_start_by_default():
-    """``up`` starts exactly the promised services and the folders' one-shot; the gateway waits for its profile."""
-    by_default = {name for name, service in services().items() if not service.get("profiles")}
-    assert by_default == PROMISED | {"folders"}
-    assert services()["acgs-gateway"]["profiles"] == ["gateway"]
+    """``up`` starts the promised services, the reference gateway to load, and the folders' one-shot."""
+    assert services().keys() == PROMISED | {"acgs-gateway", "folders"}
+    assert not any(service.get("profiles") for service in services().values())
+    assert services()["folders"]["environment"]["ACGS_TARGET_HOST"] == "http://acgs-gateway:8080"
 
 
 def test_each_worker_has_its_region():
-    """Workers 1 to 4 stand in the four promised regions, in order."""
-    assert [services()[name]["environment"]["ACGS_REGION"] for name in WORKERS] == REGIONS
+    """Workers 1 to 4 stand in the four promised regions, in order, with four processes each."""
+    told = [services()[name]["environment"] for name in WORKERS]
+    assert [environment["ACGS_REGION"] for environment in told] == REGIONS
+    assert {environment[PROCESSES_VARIABLE] for environment in told} == {"4"}
+    assert services()["locust-master"]["environment"][PROCESSES_VARIABLE] == "4"
 
 
 @pytest.mark.parametrize(
@@ -72,46 +89,89 @@ def test_settings_file_is_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("told", "target"),
+    ("told", "port", "target"),
     [
-        (None, "http://host.docker.internal:8080"),
-        ("http://localhost:8080", "http://host.docker.internal:8080"),
-        ("http://localhost", "http://host.docker.internal"),
-        ("https://127.0.0.1/acgs", "https://host.docker.internal/acgs"),
-        ("http://acgs-gateway:8080", "http://acgs-gateway:8080"),
-        ("https://localhost.example.com", "https://localhost.example.com"),
-        ("https://acgs.example.com", "https://acgs.example.com"),
+        (None, None, "http://acgs-gateway:8080"),
+        ("http://localhost:8080", None, "http://acgs-gateway:8080"),
+        ("http://localhost:8080/", None, "http://acgs-gateway:8080/"),
+        ("http://localhost:8080", "18080", "http://host.docker.internal:8080"),
+        ("http://127.0.0.1:18080", "18080", "http://acgs-gateway:8080"),
+        ("http://localhost:80801", None, "http://host.docker.internal:80801"),
+        ("http://localhost", None, "http://host.docker.internal"),
+        ("https://127.0.0.1/acgs", None, "https://host.docker.internal/acgs"),
+        ("http://acgs-gateway:8080", None, "http://acgs-gateway:8080"),
+        ("https://localhost.example.com", None, "https://localhost.example.com"),
+        ("https://acgs.example.com", None, "https://acgs.example.com"),
     ],
 )
-def test_target_of_master_and_prometheus(told, target, tmp_path):
-    """A target on localhost is meant to be on the machine that runs Docker; any other is left alone."""
-    environ = {} if told is None else {"ACGS_TARGET_HOST": told}
-    assert what_starts("locust-master", tmp_path, '"$ACGS_TARGET_HOST"', **environ).split()[0] == target
-    printed = what_starts("prometheus", tmp_path, f'"$(cat {tmp_path}/target.json)"', **environ)
-    groups, _, flags = printed.partition(" --")
-    assert json.loads(groups) == [{"targets": [target]}]
-    assert flags.startswith("config.file=/etc/prometheus/prometheus.yml")
+def test_target_of_master_and_prometheus(told, port, target, tmp_path):
+    """A target on localhost is on the machine that runs Docker: the gateway published there, or what else listens."""
+    given = {"ACGS_TARGET_HOST": told, "ACGS_GATEWAY_PORT": port}
+    (tmp_path / "wiring").mkdir()
+    (tmp_path / "secret").mkdir()
+    what_starts("folders", tmp_path, **{name: value for name, value in given.items() if value})
+    assert json.loads((tmp_path / "wiring" / "target.json").read_text()) == [{"targets": [target]}]
+    (tmp_path / "reports").mkdir()
+    assert what_starts("locust-master", tmp_path, '"$ACGS_TARGET_HOST"', ACGS_TARGET_HOST="x").split()[0] == target
+    for name, folder in (("locust-master", "/app/wiring"), ("prometheus", "/etc/prometheus/wiring")):
+        assert f"wiring:{folder}:ro" in services()[name]["volumes"]
 
 
-@pytest.mark.parametrize(
-    ("environ", "host", "port"),
-    [
-        ({}, "locust-master", "5557"),
-        ({"LOCUST_MASTER_HOST": "localhost", "LOCUST_MASTER_PORT": "5600"}, "locust-master", "5600"),
-        ({"LOCUST_MASTER_HOST": "10.0.0.5"}, "10.0.0.5", "5557"),
-    ],
-)
-def test_workers_find_the_master(environ, host, port, tmp_path):
-    """The suite's own variable names become Locust's flags; localhost, the documented default, is the master here."""
-    words = what_starts("locust-worker-3", tmp_path, **environ).split()
-    assert words[words.index("--master-host") + 1] == host
-    assert words[words.index("--master-port") + 1] == port
+@pytest.mark.parametrize("name", ["locust-master", "analyzer"])
+@pytest.mark.parametrize(("owner_is_here", "umask"), [(True, "0022"), (False, "0000")])
+def test_reports_of_another_owner_stay_writable_for_him(name, owner_is_here, umask, tmp_path):
+    """Where the folder belongs to somebody else than the container's user, what is written there is for everybody."""
+    (tmp_path / "wiring").mkdir()
+    (tmp_path / "wiring" / "target").write_text("http://t\n", encoding="utf-8")
+    (tmp_path / "reports").mkdir()
+    if not owner_is_here:
+        stranger = tmp_path / "id"
+        stranger.write_text("#!/bin/sh\necho 4711\n", encoding="utf-8")
+        stranger.chmod(0o755)
+    assert what_starts(name, tmp_path, '"$(umask)"').split()[0] == umask
+
+
+@pytest.mark.skipif(os.getuid() != 0 or shutil.which("setpriv") is None, reason="becomes another user")
+def test_folders_are_opened_where_they_must_be(tmp_path):
+    """What the container's user cannot write in is opened to everybody, down to a run; nothing else is touched."""
+    run = tmp_path / "reports" / "name" / "stamp"
+    (run / "logs").mkdir(parents=True)
+    (tmp_path / "wiring").mkdir()
+    (tmp_path / "secret").mkdir()
+    os.chown(tmp_path / "reports" / "name", 1000, 1000)
+    for place in (tmp_path / "reports", run.parent, run, run / "logs"):
+        place.chmod(0o750)
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    command = services()["folders"]["command"]
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, "ACGS_TARGET_HOST": "x"}, check=True)
+    modes = [place.stat().st_mode & 0o777 for place in (tmp_path / "reports", run.parent, run, run / "logs")]
+    assert modes == [0o777, 0o750, 0o777, 0o750]
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_workers_are_shifts(name):
+    """A worker's container is told what its processes need; tests/test_shift.py says what they make of it."""
+    service = services(LOCUST_MASTER_PORT="5600")[name]
+    assert service["command"] == ["python", "-m", "acgs_load.fleet.shift"]
+    told = container_environment(service, {"LOCUST_MASTER_HOST": "10.0.0.5"})
+    assert (told["LOCUST_MASTER_HOST"], told["LOCUST_MASTER_PORT"]) == ("10.0.0.5", "5600")
 
 
 def test_master_command(tmp_path):
-    """The master serves its web UI to the published port and listens for workers on the port they dial."""
-    words = what_starts("locust-master", tmp_path, LOCUST_MASTER_PORT="5600").split()
-    for flag, value in (("--web-host", "0.0.0.0"), ("--web-port", "8089"), ("--master-bind-port", "5600")):
+    """The master serves its web UI to the published port, listens where workers dial, and counts on all of them."""
+    (tmp_path / "wiring").mkdir()
+    (tmp_path / "wiring" / "target").write_text("http://t\n", encoding="utf-8")
+    (tmp_path / "reports").mkdir()
+    words = what_starts("locust-master", tmp_path, LOCUST_MASTER_PORT="5600", ACGS_WORKER_PROCESSES="2").split()
+    asked = (
+        ("--web-host", "0.0.0.0"),
+        ("--web-port", "8089"),
+        ("--master-bind-port", "5600"),
+        ("--expect-workers", "8"),
+    )
+    for flag, value in asked:
         assert words[words.index(flag) + 1] == value
     assert "--headless" not in words
 
@@ -136,17 +196,57 @@ def test_signals_reach_the_process():
     for name, service in services().items():
         words = [*service.get("entrypoint", []), *service.get("command", [])]
         if "sh" in words and name != "folders":
-            assert "exec " in words[words.index("-euc") + 1], name
+            assert "\nexec " in words[words.index("-euc") + 1], name
 
 
 @pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway"}))
 def test_services_are_kept_in_bounds(name):
-    """Every service has a health check, a restart policy, a memory limit and bounded logs."""
+    """Every service has a health check, a restart policy, a memory limit, a bounded place for scraps, bounded logs."""
     service = services()[name]
     assert service["restart"] == "unless-stopped"
     assert service["mem_limit"]
+    assert service["tmpfs"] == ["/tmp:size=256m"]
     assert service["logging"]["options"]["max-size"]
     assert service["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway", "folders"}))
+def test_services_have_no_privileges(name):
+    """Read-only root file systems, no capabilities, none to be gained, users that are not root and no host namespaces.
+
+    The one-shot that opens the folders to them is root with the four capabilities that this takes, and no network.
+    """
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "pid", "ipc", "devices"} & service.keys()
+    assert not any("docker.sock" in volume for volume in service.get("volumes", []))
+    if name == "folders":
+        assert service["user"] == "0:0"
+        assert service["network_mode"] == "none"
+        assert service["cap_add"] == ["DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+    else:
+        assert int(service["user"].split(":")[0]) > 0
+        assert "cap_add" not in service
+
+
+def test_only_master_and_workers_know_the_secret():
+    """It is made up where nobody gave one, in a volume of its own, and is in no file or environment of this project."""
+    knowing = {name for name, service in services().items() if "secret:" in str(service.get("volumes"))}
+    assert knowing == {"folders", "locust-master", *WORKERS}
+    for name in knowing - {"folders"}:
+        assert "secret:/run/secret:ro" in services()[name]["volumes"]
+        told = container_environment(services()[name], {SECRET_VARIABLE: "given"})
+        assert (told[SECRET_FILE_VARIABLE], told[SECRET_VARIABLE]) == ("/run/secret/run", "given")
+        assert SECRET_VARIABLE not in container_environment(services()[name], {})
+
+
+def test_ports_are_opened_to_this_machine_only():
+    """No published port without an address, and the address is loopback until somebody says otherwise."""
+    published = [port for service in services().values() for port in service.get("ports", [])]
+    assert len(published) == 5
+    assert all(port.startswith("127.0.0.1:") for port in published)
 
 
 def test_generators_are_never_paused():
@@ -155,15 +255,16 @@ def test_generators_are_never_paused():
 
 
 def test_images_are_pinned():
-    """Every foreign image names a version."""
-    foreign = {service["image"] for service in services().values()} - {"acgs-loadtest", "acgs-analyzer"}
-    assert sorted(foreign) == ["grafana/grafana:11.6.0", "prom/prometheus:v2.53.0", "redis:7-alpine"]
+    """Every image names a version; ours that of the suite."""
+    ours = {f"acgs-loadtest:{__version__}", f"acgs-analyzer:{__version__}"}
+    images = {service["image"] for service in services().values()}
+    assert images == ours | {"grafana/grafana:11.6.0", "prom/prometheus:v2.53.0", "redis:7-alpine"}
 
 
 def test_each_image_is_built_once():
     """One service builds each of our images; the others wait for it, and never ask a registry for the name."""
     built = {service["image"]: name for name, service in services().items() if "build" in service}
-    assert built == {"acgs-loadtest": "folders", "acgs-analyzer": "analyzer"}
+    assert built == {f"acgs-loadtest:{__version__}": "folders", f"acgs-analyzer:{__version__}": "analyzer"}
     for name, service in services().items():
         if "build" not in service and service["image"] in built:
             assert service["pull_policy"] == "never", name
@@ -171,12 +272,12 @@ def test_each_image_is_built_once():
 
 
 def test_mounted_files_exist():
-    """What is mounted from the project is there, apart from the folders that a run generates."""
+    """What is mounted from the project is there, so that Docker makes no folder of root's in the project."""
     for service in services().values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            if source.startswith("./") and source not in {"./reports", "./logs", "./charts"}:
-                assert (PROJECT / source).exists(), source
+            assert not source.startswith("./") or (PROJECT / source).exists(), source
+            assert source.startswith(("./", "/dev/null")) or source in compose()["volumes"], source
 
 
 def test_grafana_login_can_be_changed():
@@ -190,9 +291,7 @@ def test_grafana_login_can_be_changed():
 
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="no docker-compose")
 def test_compose_accepts_the_file():
-    """Compose itself reads the file, with and without the profile."""
-    for extra in ([], ["--profile", "gateway"]):
-        command = ["docker-compose", *extra, "-f", str(PROJECT / "docker-compose.yml"), "config", "-q"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ, timeout=60)
-        assert done.returncode == 0, done.stderr
-    assert compose()["volumes"].keys() == {"prometheus-data", "grafana-data"}
+    """Compose itself reads the file."""
+    command = ["docker-compose", "-f", str(PROJECT / "docker-compose.yml"), "config", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ, timeout=60)
+    assert done.returncode == 0, done.stderr

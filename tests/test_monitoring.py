@@ -154,7 +154,7 @@ def test_scraped_places_exist():
     }
     port = services()["locust-master"]["environment"]["ACGS_EXPORTER_PORT"]
     assert jobs["acgs-load"]["static_configs"] == [{"targets": [f"locust-master:{port}"]}]
-    assert jobs["acgs-target"]["file_sd_configs"] == [{"files": ["/tmp/target.json"]}]
+    assert jobs["acgs-target"]["file_sd_configs"] == [{"files": ["/etc/prometheus/wiring/target.json"]}]
     assert set(jobs) == {"prometheus", "acgs-load", "acgs-target"}
 
 

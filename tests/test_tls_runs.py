@@ -9,7 +9,7 @@ import running
 from test_transport_tls import CERTIFICATES, TRUSTED
 from tls_front import tls_front
 
-from acgs_load.authorities import INSECURE
+from acgs_load.unverified import INSECURE
 
 SHORT = ("--users", "4", "--duration", "6s", "--spawn-rate", "4", "--threshold", "throughput_rps >= 0.5")
 WELL = (0, 4)

@@ -10,8 +10,8 @@ from acgs_load.analysis.judging.machines import added_by_generators, added_ms, t
 from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless
 from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.wording import at_text, value_text
-from acgs_load.authorities import INSECURE, is_unverified
 from acgs_load.measures import Measure
+from acgs_load.unverified import INSECURE, is_unverified
 
 SHARE_SLACK = 0.02
 """A scenario's share of the requests may differ from the mix by two points; a small run by chance."""

@@ -85,21 +85,19 @@ class Ground:
 
 def worker_command(plan: Plan, index: int, node: Node, ground: Ground) -> Command:
     """One worker of ``node`` on that ground."""
-    argv = [
-        *_locust(ground.python, ground.locustfile),
-        "--worker",
-        "--master-host",
-        ground.master_host,
-        "--master-port",
-        ground.master_port,
-        "--stop-timeout",
-        f"{plan.stop_timeout_s:g}",
-    ]
+    argv = [*joining_worker(ground, plan.stop_timeout_s)]
     environment = {"ACGS_REGION": node.region}
     if ground.folder is not None:
         argv += ["--logfile", str(ground.folder.logs / f"worker-{index}.log")]
         environment |= {"ACGS_PLAN": str(ground.folder.plan), SPOOL_VARIABLE: str(ground.folder.spools)}
     return Command(f"worker-{index}", node.host, tuple(argv), environment)
+
+
+def joining_worker(ground: Ground, stop_timeout_s: float) -> tuple[str, ...]:
+    """The words of a worker that dials a master, whatever the plan."""
+    address = ("--master-host", ground.master_host, "--master-port", ground.master_port)
+    locust = _locust(ground.python, ground.locustfile)
+    return (*locust, "--worker", *address, "--stop-timeout", f"{stop_timeout_s:g}")
 
 
 def worker_commands(plan: Plan, folder: RunFolder) -> list[Command]:
