@@ -184,7 +184,7 @@ class Window:
         """Add everything that ``other`` counted."""
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in _KINDS:
+        for name in COUNTED:
             mine, theirs = getattr(self, name), getattr(other, name)
             for kind, count in theirs.items():
                 mine[kind] = mine.get(kind, 0) + count
@@ -198,7 +198,7 @@ class Window:
 
     def to_wire(self) -> dict[str, Any]:
         """A JSON and msgpack object; what is zero or empty is left out."""
-        wire: dict[str, Any] = {name: value for name in _SCALARS if (value := getattr(self, name))}
+        wire: dict[str, Any] = {name: value for name in SCALARS if (value := getattr(self, name))}
         wire["outcomes"] = dict(self.outcomes)
         if self.violations:
             wire["violations"] = dict(self.violations)
@@ -214,7 +214,7 @@ class Window:
     def from_wire(cls, wire: Mapping[str, Any]) -> Window:
         """The window that ``to_wire`` spelled. Raises ValueError, TypeError or KeyError on anything else."""
         window = cls()
-        for name in _SCALARS:
+        for name in SCALARS:
             if name in wire:
                 setattr(window, name, wire[name])
         window.outcomes = _counts(wire["outcomes"])
@@ -246,5 +246,7 @@ _SUMS = (
     "sent_bytes",
     "received_bytes",
 )
-_SCALARS = (*_SUMS, "first_done_s", "last_done_s")
-_KINDS = ("outcomes", "violations", "failures")
+SCALARS = (*_SUMS, "first_done_s", "last_done_s")
+"""Plain numbers of a window, by name."""
+COUNTED = ("outcomes", "violations", "failures")
+"""What a window counts by kind."""

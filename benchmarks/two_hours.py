@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 from acgs_load.contract import AUTH_OPERATIONS, DEFAULT_MIX, OPERATIONS
 from acgs_load.health import HealthRow
@@ -14,6 +15,8 @@ from acgs_load.histogram import Histogram
 from acgs_load.plan import Node, Plan, Stage, ThresholdText
 from acgs_load.profile_acceptance import default_thresholds
 from acgs_load.run_folder import RunFolder
+from acgs_load.sample_pages import pages_of
+from acgs_load.samples import Window, WindowKey
 
 STARTED = 1_800_000_000
 RAMP_S = 100
@@ -64,31 +67,38 @@ def write_run(folder: Path, duration_s: int = 7_200, seed: int = 1) -> RunFolder
 
 
 def _write_windows(home: RunFolder, duration_s: int, seed: int) -> None:
-    draws = _draws(seed)
+    draws, chance = _draws(seed), random.Random(seed)
     names = [name for name in OPERATIONS if name not in AUTH_OPERATIONS] + ["auth_refresh"]
-    chance = random.Random(seed)
-    with home.windows.open("w") as file:
+    with home.windows.open("wb") as file:
         for second in range(duration_s):
-            phase = "ramp" if second < RAMP_S else "hold"
-            epoch = STARTED + second
-            times = f'"first_done_s": {epoch + 0.04}, "last_done_s": {epoch + 0.97}'
-            for region in REGIONS:
-                for name in names:
-                    scenario = OPERATIONS[name].scenario or ""
-                    right = f'"isolation_right": {SAMPLES}, ' if name == "cross_tenant_access_attempt" else ""
-                    answers = "" if right else f'"answers_2xx": {SAMPLES}, "score_sum": {SAMPLES}.0, '
-                    scored = "" if right else f'"score_count": {SAMPLES}, '
-                    file.write(
-                        f'{{"second": {epoch}, "region": "{region}", "scenario": "{scenario}", "operation": "{name}", '
-                        f'"phase": "{phase}", "samples": {SAMPLES}, {answers}{scored}{right}"sent_bytes": 6120, '
-                        f'"received_bytes": 9340, {times}, "outcomes": {{"ok": {SAMPLES}}}, '
-                        f'"service": {chance.choice(draws)}}}\n'
-                    )
+            epoch, phase = STARTED + second, "ramp" if second < RAMP_S else "hold"
+            batch = [
+                (
+                    WindowKey(epoch, region, OPERATIONS[name].scenario or "", name, phase),
+                    _window(name, epoch, chance.choice(draws)),
+                )
+                for region in REGIONS
+                for name in names
+            ]
+            file.writelines(orjson.dumps(page) + b"\n" for page in pages_of(batch))
 
 
-def _draws(seed: int) -> list[str]:
+def _window(operation: str, epoch: int, service: Histogram) -> Window:
+    window = Window()
+    window.samples, window.outcomes, window.service = SAMPLES, {"ok": SAMPLES}, service
+    window.sent_bytes, window.received_bytes = 6_120, 9_340
+    window.first_done_s, window.last_done_s = epoch + 0.04, epoch + 0.97
+    if operation == "cross_tenant_access_attempt":
+        window.isolation_right = SAMPLES
+    else:
+        window.answers_2xx = window.score_count = SAMPLES
+        window.score_sum = float(SAMPLES)
+    return window
+
+
+def _draws(seed: int) -> list[Histogram]:
     latencies_us = np.random.default_rng(seed).lognormal(np.log(20_000), 0.7, (DRAWS, SAMPLES)).astype(int)
-    return [json.dumps(Histogram.of(row).to_wire()) for row in latencies_us.tolist()]
+    return [Histogram.of(row) for row in latencies_us.tolist()]
 
 
 def _write_machines(home: RunFolder, duration_s: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
+from acgs_load.sample_pages import rows_of
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOCUSTFILE = PROJECT / "tests" / "fake_locustfile.py"
@@ -121,7 +122,7 @@ class Locust:
 
     def windows(self) -> list[dict[str, Any]]:
         """windows.jsonl."""
-        return [json.loads(line) for line in self.folder.windows.read_text().splitlines()]
+        return [row for line in self.folder.windows.read_text().splitlines() for row in rows_of(json.loads(line))]
 
     def samples(self, label: str) -> Counter[str]:
         """Samples by a label of the windows."""

@@ -12,6 +12,7 @@ from acgs_load.contract import OPERATIONS, PROOF_OPERATIONS, Outcome
 from acgs_load.health import HealthRow
 from acgs_load.plan import Node, Plan, Stage, ThresholdText
 from acgs_load.run_folder import RunFolder
+from acgs_load.sample_pages import pages_of
 from acgs_load.samples import Sample, Window, WindowKey
 
 STARTED = 1_800_000_000
@@ -198,12 +199,16 @@ class RunFixture:
         row = {"kind": kind, "operation": operation, "second": STARTED + second, "region": REGION, "text": text}
         self.examples.append(row)
 
-    def write(self, *, finished: bool = True) -> RunFolder:
-        """Write everything; without ``run.json`` where the run did not finish."""
+    def write(self, *, finished: bool = True, pages: bool = True) -> RunFolder:
+        """Write everything; without ``run.json`` where the run did not finish.
+
+        Without ``pages``, windows are written a line each, as earlier versions did.
+        """
         folder = self.folder
         (folder.path / "logs").mkdir(parents=True, exist_ok=True)
         folder.plan.write_text(replace(self.plan, folder=str(folder.path)).to_json())
-        rows = ({**key._asdict(), **window.to_wire()} for key, window in sorted(self.windows.items()))
+        batch = sorted(self.windows.items())
+        rows = pages_of(batch) if pages else ({**key._asdict(), **window.to_wire()} for key, window in batch)
         folder.windows.write_text("".join(json.dumps(row) + "\n" for row in rows))
         folder.violations.write_text("".join(json.dumps(row) + "\n" for row in self.examples))
         _table(folder.generators, HealthRow._fields, self.health)

@@ -29,12 +29,32 @@ def test_everything_is_read(folder):
     assert run.missing == ()
 
 
+@pytest.fixture
+def lined(tmp_path):
+    """The same, written as earlier versions did: a line a window."""
+    return RunFixture(tmp_path / "lined").steady(each=1).sampled().write(pages=False)
+
+
+def test_runs_of_earlier_versions_are_read(folder, lined):
+    """A line a window, or a line a second: the same run."""
+    assert len(lined.windows.read_text().splitlines()) == 25 * 19 + 1
+    assert len(folder.windows.read_text().splitlines()) == 25
+    before, now = ({key: window.to_wire() for key, window in load_run(of).timeline.items()} for of in (lined, folder))
+    assert before == now
+
+
+def test_a_line_of_either_kind_may_follow_the_other(folder, lined):
+    """Nobody writes it so; whoever joins two files shall lose nothing."""
+    folder.windows.write_text(folder.windows.read_text() + lined.windows.read_text())
+    assert sum(window.samples for _, window in load_run(folder).timeline.items()) == 2 * (25 * 19 + 1)
+
+
 def test_the_same_key_twice_is_merged(folder):
     """A late window of a key that was written before adds to it."""
     lines = folder.windows.read_text().splitlines()
     folder.windows.write_text("\n".join([*lines, lines[0]]) + "\n")
     run = load_run(folder)
-    assert sum(window.samples for _, window in run.timeline.items()) == 25 * 19 + 2
+    assert sum(window.samples for _, window in run.timeline.items()) == 25 * 19 + 1 + 20
 
 
 def test_a_crash_is_said_and_analysed(folder):
@@ -117,10 +137,69 @@ def test_wrong_content_is_one_line(folder, name, content, said):
         {"service": [1, 2, 3, True, 5]},
     ],
 )
-def test_a_wrong_window_names_its_line(folder, change):
+def test_a_wrong_window_names_its_line(lined, change):
     """A window whose numbers are none is refused where it stands."""
+    first, second, *rest = lined.windows.read_text().splitlines()
+    lined.windows.write_text("\n".join([first, json.dumps(json.loads(second) | change), *rest]) + "\n")
+    with pytest.raises(UsageError, match=r"windows\.jsonl, line 2"):
+        load_run(lined)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"windows": 18},
+        {"windows": 20},
+        {"windows": "many"},
+        {"second": None},
+        {"words": ["policy"]},
+        {"region": [-1] * 19},
+        {"samples": [1] * 18},
+        {"samples": [True] * 19},
+        {"samples": [-1] * 19},
+        {"samples": 19},
+        {"samples": None},
+        {"answers_2xx": [1.0, "two"] * 9 + [3]},
+        {"first_done_s": ["soon"] * 19},
+        {"outcomes": {"ok": [19, 1]}},
+        {"outcomes": {"ok": [-1, 1]}},
+        {"outcomes": {"ok": [0, -1]}},
+        {"outcomes": {"ok": [0]}},
+        {"outcomes": None},
+        {"failures": {"500 http_error": [0, 1, 77, 2]}},
+        {"service": None},
+        {"service": {}},
+    ],
+)
+def test_a_wrong_page_names_its_line(folder, change):
+    """A second whose lists do not fit one another, or whose numbers are none, is refused where it stands."""
     first, second, *rest = folder.windows.read_text().splitlines()
     folder.windows.write_text("\n".join([first, json.dumps(json.loads(second) | change), *rest]) + "\n")
+    with pytest.raises(UsageError, match=r"windows\.jsonl, line 2"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"entries": [1] * 18},
+        {"entries": [2, *[1] * 18]},
+        {"entries": [2, 0, *[1] * 17], "count": [1] * 18},
+        {"index": [-1] * 19},
+        {"index": [10**9] * 19},
+        {"index": [1] * 20},
+        {"count": [-1] * 19},
+        {"sum_us": [0.5] * 19},
+        {"max_us": ["long"] * 19},
+        {"min_us": [10**30] * 19},
+    ],
+)
+def test_a_wrong_histogram_in_a_page_names_its_line(folder, change):
+    """Buckets that do not belong to anybody, or that no histogram has."""
+    first, second, *rest = folder.windows.read_text().splitlines()
+    page = json.loads(second)
+    page["service"] |= change
+    folder.windows.write_text("\n".join([first, json.dumps(page), *rest]) + "\n")
     with pytest.raises(UsageError, match=r"windows\.jsonl, line 2"):
         load_run(folder)
 

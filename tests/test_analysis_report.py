@@ -15,6 +15,7 @@ from acgs_load.analysis.render_json import to_json, to_object
 from acgs_load.contract import Outcome
 from acgs_load.measures import MEASURES
 from acgs_load.plan import Stage
+from acgs_load.sample_pages import pages_of
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schemas" / "report.schema.json").read_text())
 
@@ -307,7 +308,7 @@ def test_the_order_of_windows_changes_nothing(tmp_path_factory, rows, random):
         for second, operation, latencies, outcome, region in rows:
             single = RunFixture(fixture.folder.path)
             single.add(second, operation, latencies, outcome, region=region, score=None)
-            lines += [json.dumps({**key._asdict(), **window.to_wire()}) for key, window in single.windows.items()]
+            lines += [json.dumps(page) for page in pages_of(list(single.windows.items()))]
         folder = fixture.write()
         folder.windows.write_text("\n".join(lines) + "\n")
         value = to_object(report_of(load_run(folder)))

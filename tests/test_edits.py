@@ -14,6 +14,7 @@ from run_fixture import RunFixture
 from acgs_load.analysis import judge
 from acgs_load.analysis.reading.load import load_run
 from acgs_load.errors import UsageError
+from acgs_load.sample_pages import rows_of
 from acgs_load.traffic.engine.shapes import PlanShape
 from acgs_load.traffic.master.edits import AHEAD_S, change_rate, change_users
 from acgs_load.traffic.master.watchers import planned_timeline, watchers_of
@@ -212,7 +213,8 @@ def test_the_web_ui_changes_a_run_that_goes_on(tmp_path):
         "to": 120.0,
     }
     edit = next(phase for phase in records[1]["phases"] if phase["name"] == "edit-1")
-    rows = [json.loads(line) for place in (tmp_path / "open").rglob("windows.jsonl") for line in place.open()]
+    lines = [line for place in (tmp_path / "open").rglob("windows.jsonl") for line in place.open()]
+    rows = [row for line in lines for row in rows_of(json.loads(line))]
     sent = sum(row["samples"] for row in rows if row["phase"] == "edit-1")
     assert sent == pytest.approx(120 * (edit["to_s"] - edit["from_s"]), abs=3)
     assert records[1]["arrivals"]["unsent"] == 0

@@ -17,6 +17,7 @@ from acgs_load.contract import Outcome, Violation
 from acgs_load.health import HealthRow
 from acgs_load.histogram import Histogram
 from acgs_load.run_folder import RunFolder
+from acgs_load.sample_pages import rows_of
 from acgs_load.samples import Window, WindowKey
 from acgs_load.traffic.clock import Clock, Skew
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
@@ -142,7 +143,7 @@ def test_locust_is_fed_the_latency_that_is_judged():
 
 
 def _windows(folder):
-    return [json.loads(line) for line in lines(folder.windows)]
+    return [row for line in lines(folder.windows) for row in rows_of(json.loads(line))]
 
 
 def test_windows_of_several_workers_merge_and_settle(tmp_path):

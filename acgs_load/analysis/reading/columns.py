@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from acgs_load.analysis.reading.lines import NUMBER_MAX
 from acgs_load.histogram import bucket_index
-from acgs_load.samples import Window, WindowKey
+from acgs_load.samples import COUNTED, Window, WindowKey
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -22,8 +22,7 @@ Numbers = npt.NDArray[Any]
 
 BUCKET_MAX = bucket_index(int(NUMBER_MAX))
 TIMES = ("first_done_s", "last_done_s")
-KINDS = ("outcomes", "violations", "failures")
-SUMS = tuple(name for name in Window.__slots__ if name not in {*TIMES, *KINDS, "service", "response"})
+SUMS = tuple(name for name in Window.__slots__ if name not in {*TIMES, *COUNTED, "service", "response"})
 """What adds up plainly when windows are merged."""
 _SMALL_MAX = 2**31 - 1
 _HEAD = 3
@@ -35,7 +34,8 @@ class UnusualRowError(Exception):
     """Rows that need a closer look than columns give them."""
 
 
-def _small(values: Ints) -> npt.NDArray[Any]:
+def small(values: Ints) -> npt.NDArray[Any]:
+    """The same in half the memory, where none is too large for that."""
     return values.astype(np.int32) if not len(values) or values.max() <= _SMALL_MAX else values
 
 
@@ -44,7 +44,8 @@ def _whole(values: Iterable[int]) -> Ints:
     return np.frombuffer(array("q", list(values)) or array("q"), dtype=np.int64)
 
 
-def _sound(values: Numbers) -> Numbers:
+def sound(values: Numbers) -> Numbers:
+    """The same. Raises UnusualRowError where one is negative, or larger than anything that a run counts."""
     if len(values) and not (values.min() >= 0 and values.max() <= NUMBER_MAX):
         raise UnusualRowError
     return values
@@ -64,12 +65,7 @@ class Counts:
         """From one mapping a window; new kinds are added to ``codes``."""
         kinds = [codes.setdefault(kind, len(codes)) for kind in chain.from_iterable(rows)]
         counts = _whole(chain.from_iterable(dict.values(row) for row in rows))  # type: ignore[arg-type]
-        return cls(_small(_whole(map(len, rows))), _small(_whole(kinds)), _small(_checked(counts)))
-
-
-def _checked(values: Ints) -> Ints:
-    _sound(values)
-    return values
+        return cls(small(_whole(map(len, rows))), small(_whole(kinds)), small(sound(counts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ class Spreads:
         for wire in wires:
             if wire is not None:
                 numbers.fromlist(wire)
-        flat = _checked(np.frombuffer(numbers or array("q"), dtype=np.int64))
+        flat = sound(np.frombuffer(numbers or array("q"), dtype=np.int64))
         lengths = _whole(len(wire) for wire in wires if wire is not None)
         if len(lengths) and not (lengths.min() >= _HEAD and (lengths % 2 == 1).all()):
             raise UnusualRowError
@@ -107,7 +103,7 @@ class Spreads:
             raise UnusualRowError
         entries = np.zeros(len(wires), dtype=np.int32)
         entries[present] = (lengths - _HEAD) // 2
-        return cls(entries, heads[0], heads[1], heads[2], buckets.astype(np.int16), _small(pairs[1::2]))
+        return cls(entries, heads[0], heads[1], heads[2], buckets.astype(np.int16), small(pairs[1::2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +161,7 @@ class ColumnsBuilder:
             raise UnusualRowError from error
 
     def _batch(self, rows: Sequence[dict[str, Any]], text: bytes | None) -> dict[str, Any]:
-        codes = [self._code((row["region"], row["scenario"], row["operation"], row["phase"])) for row in rows]
+        codes = [self.code((row["region"], row["scenario"], row["operation"], row["phase"])) for row in rows]
         batch: dict[str, Any] = {
             "cells": np.array(codes, dtype=np.int32),
             "seconds": _whole([row["second"] for row in rows]),
@@ -183,7 +179,13 @@ class ColumnsBuilder:
         self.open_load |= late
         return batch
 
-    def _code(self, key: tuple[str, str, str, str]) -> int:
+    def join(self, batch: dict[str, Any], open_load: bool) -> None:
+        """Add columns that were made elsewhere, with the codes of this builder."""
+        self.batches.append(batch)
+        self.open_load |= open_load
+
+    def code(self, key: tuple[str, str, str, str]) -> int:
+        """The place of a key; a new one is added. Raises UnusualRowError where it is not made of words."""
         code = self.keys.get(key)
         if code is None:
             if not all(isinstance(word, str) for word in key):
@@ -228,5 +230,5 @@ def _numbers(rows: Sequence[dict[str, Any]], name: str) -> Numbers:
         numbers = np.array([row.get(name, 0) for row in rows])
     if numbers.dtype.kind not in "if":
         raise UnusualRowError
-    _sound(numbers)
+    sound(numbers)
     return numbers.astype(np.int32) if numbers.dtype.kind == "i" and numbers.max() <= _SMALL_MAX else numbers

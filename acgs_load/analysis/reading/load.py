@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from acgs_load.analysis.reading.archive import Archive
-from acgs_load.analysis.reading.columns import BUCKET_MAX, KINDS, Columns
+from acgs_load.analysis.reading.columns import BUCKET_MAX, Columns
 from acgs_load.analysis.reading.lines import (
     NUMBER_MAX,
     number,
@@ -26,7 +26,7 @@ from acgs_load.histogram import Histogram
 from acgs_load.plan import Plan
 from acgs_load.plan_soundness import first_wrong
 from acgs_load.run_folder import RunFolder
-from acgs_load.samples import Window, WindowKey
+from acgs_load.samples import COUNTED, Window, WindowKey
 from acgs_load.timeline import Phase, Timeline
 from acgs_load.usage import ResourceRow
 
@@ -35,7 +35,7 @@ MILLISECOND_LIMIT = 10_000_000_000
 
 
 _HISTOGRAMS = frozenset({"service", "response"})
-_NO_NUMBERS = frozenset({"region", "scenario", "operation", "phase", *KINDS})
+_NO_NUMBERS = frozenset({"region", "scenario", "operation", "phase", *COUNTED})
 
 LENGTH_MAX_S = 32 * 86_400
 """No run is longer; a window farther from the start carries a second of another clock."""
@@ -166,10 +166,10 @@ def _window(raw: dict[str, Any]) -> tuple[WindowKey, Window]:
     for name, value in raw.items():
         if name in _HISTOGRAMS:
             _check_histogram(name, value)
-        elif name not in _NO_NUMBERS and not (isinstance(value, int | float) and 0 <= value <= NUMBER_MAX):
+        elif name not in _NO_NUMBERS and not (type(value) in {int, float} and 0 <= value <= NUMBER_MAX):
             raise ValueError(f"{name} {value!r} is no count and no time")
     window = Window.from_wire(raw)
-    for count in (count for name in KINDS for count in getattr(window, name).values()):
+    for count in (count for name in COUNTED for count in getattr(window, name).values()):
         if not 0 <= count <= NUMBER_MAX:
             raise ValueError(f"a count of {count}")
     return key, window

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acgs_load.analysis.reading.columns import KINDS, SUMS, Columns, Counts, Floats, Ints, Spreads
+from acgs_load.analysis.reading.columns import SUMS, Columns, Counts, Floats, Ints, Spreads
 from acgs_load.histogram import Histogram
-from acgs_load.samples import Window
+from acgs_load.samples import COUNTED, Window
 
 ROWS_MAX = 100_000
 """Rows that are added up at once; what it takes beside the columns stays small."""
@@ -77,7 +77,7 @@ class Sums:
         for name, column in self.scalars.items():
             value = float(column[chosen].sum())
             setattr(window, name, value if name == "score_sum" else int(value))
-        for name in KINDS:
+        for name in COUNTED:
             setattr(window, name, self._named(getattr(self, name)[chosen].sum(axis=0)))
         last_s = float(self.last_done_s[chosen].max())
         if last_s:
@@ -100,7 +100,7 @@ class Sums:
         for window, first_s, last_s in zip(windows, self.first_done_s.tolist(), self.last_done_s.tolist(), strict=True):
             if last_s:
                 window.first_done_s, window.last_done_s = first_s, last_s
-        for name in KINDS:
+        for name in COUNTED:
             counts: Floats = getattr(self, name)
             for group, kind in zip(*map(np.ndarray.tolist, np.nonzero(counts)), strict=True):
                 getattr(windows[group], name)[self.kinds[kind]] = int(counts[group, kind])
@@ -115,7 +115,7 @@ class Ledger:
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        tables = (*(getattr(columns, name) for name in KINDS), columns.service, columns.response)
+        tables = (*(getattr(columns, name) for name in COUNTED), columns.service, columns.response)
         self._begins = {id(of): _begins(of.lengths) for of in tables if of is not None}
 
     def sums(self, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Sums:

@@ -7,8 +7,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
+import orjson
+
 from acgs_load.health import HealthRow
 from acgs_load.run_folder import RunFolder
+from acgs_load.sample_pages import pages_of
 from acgs_load.samples import Window, WindowKey, status_label
 from acgs_load.traffic.worker.recorder import EXAMPLES_MAX, Batch
 
@@ -76,8 +79,8 @@ class Telemetry:
 
     def _write(self, keys: list[WindowKey]) -> Batch:
         batch = [(key, self._windows.pop(key)) for key in sorted(keys)]
-        for key, window in batch:
-            self._windows_file.write(json.dumps({**key._asdict(), **window.to_wire()}, ensure_ascii=False) + "\n")
+        for page in pages_of(batch):
+            self._windows_file.write(orjson.dumps(page).decode() + "\n")
         if batch:
             self._windows_file.flush()
         return batch
