@@ -15,21 +15,24 @@ from rich.text import Text
 
 from acgs_load.authorities import verification
 from acgs_load.contract import METRICS_PATH
-from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError, UsageError
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError
 from acgs_load.fleet.choice import place_of
 from acgs_load.fleet.commands import LOCAL_HOSTS, master_command, started_by_hand, worker_commands
 from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
 from acgs_load.fleet.local import LocalProcess, stop_all
 from acgs_load.fleet.place import Place, WholePlace, Worker
 from acgs_load.fleet.ports import free_port, is_free
+from acgs_load.fleet.revival import Revival
 from acgs_load.live import LiveView
 from acgs_load.plan import Plan
 from acgs_load.preflight import Preflight, preflight
 from acgs_load.resources import ResourceSampler
 from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
+from acgs_load.salvage import salvage
 from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.session_announcement import announcement
+from acgs_load.session_safety import demand_safety
 from acgs_load.unverified import INSECURE, is_unverified
 
 WATCH_INTERVAL_S = 0.5
@@ -102,12 +105,7 @@ class _Session:
                 self._closing = True
 
     def _play(self, stack: ExitStack) -> None:
-        if started_by_hand(self.plan) and secret_from(os.environ) is None:
-            raise UsageError(
-                f"{SECRET_VARIABLE} is not set: workers that are started on other machines by hand join with the run's "
-                "secret; make one up (python -c 'import secrets; print(secrets.token_hex())'), and export it here and "
-                "there"
-            )
+        demand_safety(self.plan, os.environ)
         stack.callback(self._place.close)
         self.plan = self._place.open(self._say)
         gateway = self._start_target(stack)
@@ -143,6 +141,7 @@ class _Session:
     def judge(self) -> int:
         """Analyse the folder, print the verdict, and give its exit code."""
         if not self.plan.analysis:
+            salvage(self._folder)
             self._console.print(
                 f"not analysed (--no-analysis): python performance_analyzer.py {shown(self._folder.path)}"
             )
@@ -216,13 +215,15 @@ class _Session:
 
     def _watch(self, gateway: EmbeddedGateway | None) -> None:
         assert self._master is not None, "the master was started"
-        plan = self.plan
+        plan, revival = self.plan, Revival(self._workers, self._warn)
         allowed_s = plan.duration_s + plan.workers_wait_s + plan.stop_timeout_s + plan.timeout_s + SPARE_S
         self._deadline_s = time.monotonic() + allowed_s
         with LiveView(plan, self._folder, self._console) as self._view:
             while self._master.wait(WATCH_INTERVAL_S) is None:
                 self._view.update()
                 self._demand_workers()
+                if plan.restart_workers and self._folder.windows.exists():
+                    revival.look()
                 if time.monotonic() > self._deadline_s:
                     self._overdue(allowed_s)
             self._view.update()
@@ -250,9 +251,10 @@ class _Session:
             self._warn(reason)
         if self._folder.run.exists() or self._signals > 1:
             return
-        if not self._folder.windows.exists() or not self._folder.windows.stat().st_size:
+        spooled = any(self._folder.spools.glob("*.jsonl"))
+        if not spooled and (not self._folder.windows.exists() or not self._folder.windows.stat().st_size):
             raise GeneratorError(f"nothing was measured: {self._reason()}; see {self._folder.logs}")
-        self._warn(f"the master ended early (status {self._master.poll()}); what it had written is analysed")
+        self._warn(f"the master ended early (status {self._master.poll()}); what is left of the run is analysed")
 
     def _reason(self) -> str:
         """What the master called an error last; else how it ended."""

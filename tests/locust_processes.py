@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,26 +51,26 @@ class Locust:
         self.port = free_port()
         self._waits_for = workers
 
-    def start(self, *options: str) -> Locust:
+    def start(self, *options: str, bind: str = "127.0.0.1") -> Locust:
         """The master, told to wait for the workers; or, with none, a local run."""
         options = options or ("--headless",)
         if self._waits_for:
             master = ("--master", "--expect-workers", str(self._waits_for), "--master-bind-port", str(self.port))
-            options = (*options, *master, "--master-bind-host", "127.0.0.1")
+            options = (*options, *master, "--master-bind-host", bind)
         common = ("--only-summary", "--stop-timeout", "35", "--exit-code-on-error", "0")
         table = ("--csv", str(self.folder.stats_prefix), "--csv-full-history") if "ACGS_PLAN" in self.environ else ()
         self.main = self._popen(*options, *common, *table)
         return self
 
-    def add_worker(self, region: str) -> Locust:
-        """One worker more."""
-        words = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(self.port))
-        self.workers.append(self._popen(*words, ACGS_REGION=region))
+    def add_worker(self, region: str, *, within: Sequence[str] = (), host: str = "127.0.0.1", **environ: str) -> Locust:
+        """One worker more; ``within``: what runs it elsewhere."""
+        words = ("--worker", "--master-host", host, "--master-port", str(self.port))
+        self.workers.append(self._popen(*words, within=within, ACGS_REGION=region, **environ))
         return self
 
-    def _popen(self, *options: str, **environ: str) -> subprocess.Popen[bytes]:
+    def _popen(self, *options: str, within: Sequence[str] = (), **environ: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *options],
+            [*within, sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *options],
             cwd=self.folder.path,
             env={**self.environ, **environ},
             stdout=self._log,

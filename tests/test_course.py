@@ -40,6 +40,7 @@ def test_lost_samples_and_lost_workers_are_told(tmp_path):
         "gaps": [],
         "spooled": False,
         "slips": [[1, 2]],
+        "arrivals": None,
         "clock_skew_ms": 250.0,
         "clock_certain_ms": None,
     }

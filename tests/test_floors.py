@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "acgs_load"
 
 FLOORS = [
-    {"contract", "units", "errors"},
+    {"contract", "units", "errors", "machine"},
     {"histogram", "secret"},
     {
         "samples",
@@ -27,7 +27,7 @@ FLOORS = [
         "authorities",
         "unverified",
     },
-    {"measures"},
+    {"measures", "salvage"},
     {"timeline"},
     {"thresholds"},
     {"settings"},

@@ -29,6 +29,7 @@ from acgs_load.errors import ExitCode, LoadTestError, UsageError
 from acgs_load.plan import ThresholdText
 from acgs_load.profile_acceptance import as_breaking
 from acgs_load.run_folder import RunFolder
+from acgs_load.salvage import salvage
 from acgs_load.thresholds import check, read
 
 _PROGRAM = "performance_analyzer.py"
@@ -144,6 +145,7 @@ def _report(
     baseline, allowed = options.baseline, compare_door.allowed_share(options)
     bar.stage(f"reading {path}")
     if path.is_dir() and ((path / "plan.json").exists() or (path / "windows.jsonl").exists()):
+        salvage(RunFolder(path.absolute()))
         run = load_run(RunFolder(path.absolute()), bar.told)
         bar.stage("judging")
         decisive = None if baseline is None else allowed

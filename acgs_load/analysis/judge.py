@@ -32,6 +32,7 @@ from acgs_load.analysis.report import Facts, Report
 from acgs_load.analysis.write import write_report
 from acgs_load.plan import ThresholdText
 from acgs_load.run_folder import RunFolder
+from acgs_load.salvage import salvage
 from acgs_load.threshold_judge import baseline_of
 from acgs_load.thresholds import read
 
@@ -44,6 +45,7 @@ def analyse(
     ``thresholds`` replace the plan's, ``baseline`` its baseline. Raises UsageError where a file is not what a run
     writes or a threshold cannot be read, and NothingMeasuredError where no request was counted.
     """
+    salvage(folder)
     report = report_of(load_run(folder), thresholds=thresholds, baseline=baseline)
     return replace(report, written=str(write_report(report, folder.path)))
 

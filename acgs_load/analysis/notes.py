@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from acgs_load.analysis.groups import latency_of, traffic
 from acgs_load.analysis.judging.drift import Drift
+from acgs_load.analysis.judging.losses import loss_warnings
 from acgs_load.analysis.judging.machines import added_by_generators, added_ms, target_load
-from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless
+from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless, why_unsent
 from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.wording import at_text, value_text
 from acgs_load.measures import Measure
@@ -30,13 +31,14 @@ def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
     for text in run.preflight.get("warnings") or ():
         yield str(text)
     yield from run.missing
+    yield from loss_warnings(run)
     if (text := tokenless(run)[1]) is not None:
         yield text
     if run.record.errors and not run.record.user_errors:
         yield f"{len(run.record.errors)} errors in the load generators, first: {run.record.errors[0]}"
     arrivals = run.record.arrivals
     if arrivals and 0 < arrivals.unsent <= UNSENT_LIMIT * arrivals.scheduled:
-        yield f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals were never sent, because no user was free"
+        yield f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals were never sent, {why_unsent(arrivals)}"
     if run.record.changes:
         told = ", ".join(
             f"{change.what} {change.before:,g} → {change.after:,g} at {at_text(change.at_s)} (phase {change.phase})"

@@ -38,6 +38,7 @@ class LocalProcess:
     ) -> None:
         self.name = name
         self.log = log
+        self._again = (name, argv, environment, log, stdout)
         with log.open("ab") as errors:
             try:
                 self._popen = subprocess.Popen(
@@ -53,6 +54,10 @@ class LocalProcess:
                 raise GeneratorError(
                     f"{name}: cannot start {argv[0]} ({error.strerror}); check the installation"
                 ) from error
+
+    def again(self) -> LocalProcess:
+        """The same once more, with the same log. Raises GeneratorError."""
+        return LocalProcess(*self._again)
 
     @property
     def pid(self) -> int:

@@ -14,6 +14,7 @@ import gevent
 import locust
 
 import acgs_load
+from acgs_load.machine import machine_id
 
 PLAN_VARIABLE = "ACGS_PLAN"
 DEMANDED = {"suite": "the load-testing suite", "locust": "Locust"}
@@ -41,15 +42,6 @@ def passport(region: str) -> dict[str, Any]:
         **versions(),
         "own_plan_sha256": _own_plan_sha256(),
     }
-
-
-def machine_id() -> str:
-    """Equal for processes that see each other's process ids: one kernel, one namespace; empty where nobody can tell."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
 
 
 def objection(shown: Mapping[str, Any], plan_sha256: str | None) -> str | None:

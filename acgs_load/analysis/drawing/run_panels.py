@@ -10,7 +10,8 @@ from typing import Any
 
 from acgs_load.analysis.drawing.breaches import Demand, breaches
 from acgs_load.analysis.drawing.palette import INKS
-from acgs_load.analysis.drawing.panels import Band, Limit, Line, Panel
+from acgs_load.analysis.drawing.panels import Band, Breach, Limit, Line, Panel
+from acgs_load.analysis.judging.losses import gaps
 from acgs_load.analysis.judging.machines import health_in_run, target_load
 from acgs_load.analysis.reading.buckets import Buckets
 from acgs_load.analysis.reading.load import Run
@@ -71,7 +72,7 @@ class _Grid:
             limits=tuple(Limit(demand.expression, demand.limit) for demand in demands),
             bands=bands,
             end_s=max(record.duration_s, last_s),
-            breaches=tuple(breaches(times_s, width_s, lines, demands, bands)),
+            breaches=(*breaches(times_s, width_s, lines, demands, bands), *(Breach(*gap) for gap in gaps(record))),
             **more,
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from acgs_load.analysis.judging.losses import losses
 from acgs_load.analysis.judging.machines import LAG_LIMIT_MS, SATURATED_CPU, SATURATED_S, health_in_run, processes
 from acgs_load.analysis.reading.load import Run
+from acgs_load.analysis.reading.record import Arrivals
 from acgs_load.analysis.wording import shortened
 
 UNSENT_LIMIT = 0.01
@@ -37,18 +39,7 @@ def _cut_short(run: Run) -> Iterator[str]:
 
 def _losses(run: Run) -> Iterator[str]:
     record = run.record
-    if record.workers_lost or record.ended_by == "workers_lost":
-        lost = [f"{worker.number} ({worker.region})" for worker in record.workers if worker.lost]
-        named = f": {', '.join(lost[:8])}" if lost else ""
-        yield (
-            f"{record.workers_lost or 'all'} of {len(record.workers)} workers lost{named}; "
-            "their load and samples are missing; see logs/worker-<n>.log, and the kernel log for memory, and run again"
-        )
-    if record.samples_lost:
-        yield (
-            f"{record.samples_lost:,} samples counted by workers never reached the master; "
-            "check the network between them, raise stop-timeout, and run again"
-        )
+    yield from losses(run)
     if record.user_errors:
         first = f", first: {shortened(record.errors[0], ERROR_MAX)}" if record.errors else ""
         yield (
@@ -82,9 +73,17 @@ def _arrivals(run: Run) -> Iterator[str]:
     if arrivals and arrivals.scheduled and arrivals.unsent / arrivals.scheduled > UNSENT_LIMIT:
         yield (
             f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals ({arrivals.unsent / arrivals.scheduled:.1%}) "
-            "were never sent, because no user was free: the rate asked for was not offered. "
+            f"were never sent, {why_unsent(arrivals)}: the rate asked for was not offered. "
             "Raise --users, or lower --rate"
         )
+
+
+def why_unsent(arrivals: Arrivals) -> str:
+    """In words."""
+    if not arrivals.missed:
+        return "because no user was free"
+    rest = "" if arrivals.missed == arrivals.unsent else ", the others because no user was free"
+    return f"{arrivals.missed:,} of them because a worker was lost{rest}"
 
 
 def _clocks(run: Run) -> Iterator[str]:

@@ -100,6 +100,9 @@ def failure_text(row: Judged) -> str:
 
 def _interrupted_text(run: Run) -> str:
     planned, done = run.plan.duration_s, run.record.duration_s
+    if run.record.ended_by == "master_lost":
+        so_far = f"interrupted after {at_text(done)} of {at_text(planned)}"
+        return f"{so_far}: the master was lost, and what its workers had spooled is judged"
     return f"interrupted after {at_text(done)} of {at_text(planned)}; only what was measured until then is judged"
 
 

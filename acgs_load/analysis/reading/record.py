@@ -20,6 +20,23 @@ class Worker(NamedTuple):
     samples_sent: int | None
     samples_received: int | None
     lost: bool
+    gaps: tuple[tuple[float, float], ...] = ()
+    """From when to when, in seconds since the start, nobody played its part."""
+    salvaged: int | None = None
+    """Samples that its spool added to what had arrived; None where no spool was merged."""
+    samples_per_s_max: int = 0
+
+    @property
+    def missing(self) -> int | None:
+        """Samples that it counted and that are nowhere."""
+        if self.samples_sent is None or self.samples_received is None:
+            return None
+        return max(0, self.samples_sent - self.samples_received)
+
+    @property
+    def made_good(self) -> bool:
+        """Whether its spool brought back all but, at most, what it recorded in a second."""
+        return self.salvaged is not None and (self.missing or 0) <= max(1, self.samples_per_s_max)
 
 
 class Arrivals(NamedTuple):
@@ -30,6 +47,8 @@ class Arrivals(NamedTuple):
     unsent: int
     waited: int
     late_max_ms: float | None
+    missed: int = 0
+    """Of those unsent: the parts of lost workers, until others had taken them over."""
 
 
 class UsersReached(NamedTuple):
@@ -87,6 +106,8 @@ class RunRecord:
     phases: tuple[Phase, ...] = ()
     workers: tuple[Worker, ...] = ()
     workers_lost: int | None = None
+    workers_least: int = 0
+    """With fewer the run would have ended."""
     samples_lost: int | None = None
     user_errors: int = 0
     errors: tuple[str, ...] = ()
@@ -120,6 +141,7 @@ def record_from(raw: Mapping[str, Any]) -> RunRecord:
         phases=tuple(_phase(row) for row in raw["phases"]),
         workers=tuple(_worker(row) for row in raw.get("workers", ())),
         workers_lost=int(raw["workers_lost"]),
+        workers_least=int(raw.get("workers_least") or 0),
         samples_lost=int(raw["samples_lost"]),
         user_errors=int(raw.get("user_errors") or 0),
         errors=tuple(str(text) for text in raw.get("errors") or ()),
@@ -143,6 +165,7 @@ def _phase(row: Mapping[str, Any]) -> Phase:
 
 def _worker(row: Mapping[str, Any]) -> Worker:
     sent, received = _number(row.get("samples_sent")), _number(row.get("samples_received"))
+    salvaged = _number(row.get("salvaged"))
     return Worker(
         int(row["index"]),
         str(row.get("region", "")),
@@ -150,6 +173,9 @@ def _worker(row: Mapping[str, Any]) -> Worker:
         None if sent is None else int(sent),
         None if received is None else int(received),
         bool(row.get("lost", False)),
+        tuple((float(begin), float(end)) for begin, end in row.get("gaps") or ()),
+        None if salvaged is None else int(salvaged),
+        int(row.get("samples_per_s_max") or 0),
     )
 
 
@@ -160,6 +186,7 @@ def _arrivals(row: Mapping[str, Any]) -> Arrivals:
         int(row["unsent"]),
         int(row.get("waited", 0)),
         _number(row.get("late_max_ms")),
+        int(row.get("missed", 0)),
     )
 
 

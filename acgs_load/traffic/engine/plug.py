@@ -27,6 +27,7 @@ from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
 from acgs_load.traffic.engine.dispatch import ShareDispatcher
 from acgs_load.traffic.engine.runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
 from acgs_load.traffic.engine.web_edits import serve_edits
+from acgs_load.traffic.engine.web_login import default_options, guard
 from acgs_load.traffic.engine.wire import seal
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment
@@ -58,6 +59,7 @@ def plug(equipment: Equipment) -> None:
     logging.getLogger("locust.runners").addFilter(_worth_a_line)
     raise_descriptor_limit()
     signals.install()
+    events.init_command_line_parser.add_listener(default_options)
     events.init.add_listener(_begin)
     events.user_error.add_listener(_user_error)
 
@@ -91,6 +93,7 @@ def _begin(environment: Environment, **_others: Any) -> None:
         except LoadTestError as error:
             sys.stderr.write(f"{error}\n")
             sys.exit(int(error.exit_code))
+        guard(environment)
         serve_edits(environment, runner.conductor)
         signals.follow(lambda number: _end_all(environment, number))
 

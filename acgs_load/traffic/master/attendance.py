@@ -7,13 +7,11 @@ from collections.abc import Callable
 from math import ceil
 from typing import Protocol
 
-import psutil
-
+from acgs_load.machine import is_running, machine_id
 from acgs_load.traffic.engine.dispatch import ShareDispatcher, worker_shares
 from acgs_load.traffic.master.course import Course
 from acgs_load.traffic.master.crew import Member
 from acgs_load.traffic.messages import DEAL
-from acgs_load.traffic.passport import machine_id
 from acgs_load.traffic.worker.schedule import Deal, deal
 
 DEAL_AHEAD_S = 0.5
@@ -83,10 +81,7 @@ class Attendance:
         pid = member.identity.get("pid")
         if not pid or not self._machine or member.identity.get("machine") != self._machine:
             return False
-        try:
-            return bool(psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return True
+        return not is_running(int(pid))
 
     def _share_parts(self) -> None:
         """Deal the arrivals of an open load to those who are there now, where these are others than before."""

@@ -151,7 +151,8 @@ class Course:
                 curve.append(told["from_s"], told.get("until_s", math.inf), told["rate"], told["rate"])
         ended_s = self.ended_s if self.ended_s is not None else self.clock.now_s()
         missed = max(0, math.floor(curve.count_at(ended_s - self.started_s) + 1e-6) - int(counts["scheduled"]))
-        return {**counts, "scheduled": counts["scheduled"] + missed, "unsent": counts["unsent"] + missed}
+        told = {"scheduled": counts["scheduled"] + missed, "unsent": counts["unsent"] + missed, "missed": missed}
+        return {**counts, **told}
 
     def record(self) -> dict[str, Any]:
         """``run.json``."""

@@ -63,6 +63,7 @@ class Member:
             "gaps": [list(gap) for gap in self.gaps],
             "spooled": bool(self.identity.get("spooled")),
             "slips": self.slips,
+            "arrivals": self.told.get("arrivals"),
             "clock_skew_ms": self.identity.get("corrected_ms"),
             "clock_certain_ms": self.told.get("skew_certain_ms"),
         }

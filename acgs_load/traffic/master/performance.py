@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import gevent
 
 from acgs_load.errors import GeneratorError
+from acgs_load.machine import machine_id
 from acgs_load.run_folder import write_json
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
 from acgs_load.traffic.engine.shapes import TICK_S, PlanShape
@@ -17,7 +18,7 @@ from acgs_load.traffic.master.attendance import Attendance
 from acgs_load.traffic.master.course import Course
 from acgs_load.traffic.master.watchers import watchers_of
 from acgs_load.traffic.messages import END, PLAN, RATE, START
-from acgs_load.traffic.passport import machine_id
+from acgs_load.traffic.passport import versions
 from acgs_load.traffic.phases import AFTER
 from acgs_load.traffic.worker.vitals import Vitals
 
@@ -83,7 +84,8 @@ class Performance:
         dealt = self._attendance.begin()
         course.telemetry.enrol(member.record() for member in course.crew)
         course.started_s = course.clock.now_s()
-        course.telemetry.enrol([{"started_s": course.started_s, "pid": os.getpid(), "machine": machine_id()}])
+        me = {"pid": os.getpid(), "machine": machine_id(), "versions": versions()}
+        course.telemetry.enrol([{"started_s": course.started_s, **me}])
         for member in course.crew:
             order = dealt[member.client]._asdict() if member.client in dealt else {}
             course.crew.tell_one(member, START, {"started_s": course.started_s, **order})
@@ -92,6 +94,7 @@ class Performance:
         """Take in a worker that connects while the run goes on; once it is ready, it is dealt in."""
         course = self.course
         member = course.crew.join(client)
+        course.telemetry.enrol([member.record()])
         self._send_plan(client, member.index)
         self._podium.post(START, {"started_s": course.started_s}, client)
         for told in course.rates_told:
