@@ -7,10 +7,13 @@ import subprocess
 import sys
 
 import pytest
+import quiet_locust  # noqa: F401  # before anything that imports Locust
 from course_fixture import START_S, FakeClock, arrival_counts, course_in, lines, plan_of, report_of, window_at
+from locust.stats import RequestStats
 
 from acgs_load.contract import Outcome
 from acgs_load.health import HealthRow
+from acgs_load.traffic.engine.locust_feed import LocustFeed
 from acgs_load.traffic.engine.parent import Parent
 from acgs_load.traffic.master.exporter import RunTotals
 from acgs_load.traffic.phases import ramp_end_s
@@ -54,6 +57,21 @@ def test_a_report_that_came_before_is_not_counted_again(tmp_path):
         course.take_report(member, report_of(window_at(1, 4), samples=12, slips=[first, last]))
         assert member.received == received
     assert member.slips == [[1, 3], [6, 7]]
+
+
+def test_locust_is_told_what_has_settled(tmp_path):
+    """Requests and failures of all workers, each once; a report that came twice counts once here, too."""
+    course, stats = course_in(tmp_path), RequestStats()
+    course.locust = LocustFeed(stats, {})
+    for client in ("a", "b"):
+        told = report_of(window_at(1, 4, outcome=Outcome.TIMEOUT), samples=4, slips=[1, 1])
+        for _ in range(2):
+            again = {**told, "labels": [["policy_get", "timeout", 4]]}
+            course.take_report(course.crew.get(client) or course.crew.join(client), again)
+    assert stats.num_requests == 0
+    course.settle(everything=True)
+    assert (stats.num_requests, stats.num_failures) == (8, 8)
+    assert [(error.error, error.occurrences) for error in stats.errors.values()] == [("timeout", 8)]
 
 
 def test_a_report_after_the_last_changes_nothing(tmp_path):

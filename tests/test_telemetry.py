@@ -21,9 +21,9 @@ from acgs_load.sample_pages import rows_of
 from acgs_load.samples import Window, WindowKey
 from acgs_load.traffic.clock import Clock, Skew
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
+from acgs_load.traffic.engine.locust_feed import LocustFeed, digits_ms, nearest_rank_ms
 from acgs_load.traffic.master.telemetry import SETTLING_S, Telemetry, to_rows
 from acgs_load.traffic.phases import PhaseBook
-from acgs_load.traffic.worker.locust_feed import LocustFeed, digits_ms, nearest_rank_ms
 from acgs_load.traffic.worker.recorder import EXAMPLES_MAX, WindowRecorder
 
 START_S = 1_000_100.0

@@ -19,11 +19,11 @@ from locust.env import Environment  # noqa: E402
 
 from acgs_load.samples import Window  # noqa: E402
 from acgs_load.traffic.clock import Clock  # noqa: E402
+from acgs_load.traffic.engine.locust_feed import LocustFeed  # noqa: E402
 from acgs_load.traffic.engine.users import AcgsUser  # noqa: E402
 from acgs_load.traffic.master.telemetry import to_rows  # noqa: E402
 from acgs_load.traffic.worker.calm import calm, calm_again  # noqa: E402
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit  # noqa: E402
-from acgs_load.traffic.worker.locust_feed import LocustFeed  # noqa: E402
 from acgs_load.traffic.worker.probe import LoopProbe  # noqa: E402
 from acgs_load.traffic.worker.vitals import Vitals  # noqa: E402
 from benchmarks.scripts.crowd_process import Workplace  # noqa: E402

@@ -25,13 +25,13 @@ from acgs_load.errors import LoadTestError
 from acgs_load.traffic.engine import signals
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
 from acgs_load.traffic.engine.dispatch import ShareDispatcher
+from acgs_load.traffic.engine.locust_feed import nearest_rank_ms
 from acgs_load.traffic.engine.runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
 from acgs_load.traffic.engine.web_edits import serve_edits
 from acgs_load.traffic.engine.web_login import default_options, guard
 from acgs_load.traffic.engine.wire import seal
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment
-from acgs_load.traffic.worker.locust_feed import nearest_rank_ms
 
 REPORT_INTERVAL_S = 1.0
 HEARTBEATS_MISSED = 4

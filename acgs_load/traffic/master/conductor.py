@@ -16,6 +16,7 @@ from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder, write_json
 from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
+from acgs_load.traffic.engine.locust_feed import LocustFeed
 from acgs_load.traffic.engine.parent import Parent
 from acgs_load.traffic.engine.shapes import PlanShape
 from acgs_load.traffic.master.bare import BareRun
@@ -221,6 +222,7 @@ class Conductor:
             files.begin()
         now_s, crew = self._clock.now_s(), Crew(self._podium.post)
         course = Course(plan, folder, self._clock, crew, Telemetry(folder), now_s, PhaseBook.of(plan))
+        course.locust = LocustFeed(self._podium.environment.stats, plan.routes)
         self._totals.follow(course)
         calm()
         return course

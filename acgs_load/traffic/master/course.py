@@ -17,6 +17,7 @@ from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import Window, WindowKey
 from acgs_load.traffic.clock import Clock
+from acgs_load.traffic.engine.locust_feed import LocustFeed
 from acgs_load.traffic.master.crew import Crew, Member
 from acgs_load.traffic.master.telemetry import Telemetry
 from acgs_load.traffic.passport import versions
@@ -73,7 +74,11 @@ class Course:
     listeners: list[Callable[[WindowKey, Window], None]] = field(default_factory=list)
     """Who sees every window once it has settled."""
     arriving: list[Callable[[WindowKey, Window], None]] = field(default_factory=list)
-    """Who sees every window as it arrives."""
+    """Who sees every window as it arrives; it is merged with others afterwards, so nobody may keep it."""
+    locust: LocustFeed | None = None
+    """Locust's own statistics, which are told what has settled."""
+    _labels: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How often (operation, label) went wrong since Locust was told last."""
 
     @property
     def elapsed_s(self) -> float:
@@ -95,11 +100,9 @@ class Course:
         if not member.accept(first, last):
             return
         member.heard_s = max(member.heard_s, self.elapsed_s)
-        rows = report.pop("windows")
-        member.received += self.telemetry.windows(rows)
-        for listener in self.arriving:
-            for *labels, wire in rows:
-                listener(WindowKey(*labels), Window.from_wire(wire))
+        member.received += self.telemetry.windows(report.pop("windows"), self.arriving)
+        for operation, label, count in report.pop("labels", ()):
+            self._labels[operation, label] = self._labels.get((operation, label), 0) + count
         self.telemetry.examples(report.pop("examples"))
         self.take_health(report.pop("health"))
         for error in report.pop("errors"):
@@ -121,6 +124,9 @@ class Course:
         """Write what is old enough, and show it to the listeners."""
         self.closed = everything
         batch = self.telemetry.close() if everything else self.telemetry.settle(self.clock.now_s())
+        if self.locust is not None:
+            labels, self._labels = self._labels, {}
+            self.locust.feed(batch, labels)
         for key, window in batch:
             for listener in self.listeners:
                 listener(key, window)

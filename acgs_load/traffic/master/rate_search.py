@@ -103,7 +103,9 @@ class RateSearch:
         course.crew.tell(RATE, told)
 
     def _see(self, key: WindowKey, window: Window) -> None:
-        self._timeline.add(key, window)
+        own = Window()
+        own.merge(window)
+        self._timeline.add(key, own)
 
     def _result(self) -> dict[str, Any]:
         return {"steps": self._steps, "held_rps": self._bracket.held, "broke_rps": self._bracket.broke}

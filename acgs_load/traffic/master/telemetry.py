@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any
 
 import orjson
@@ -15,6 +15,7 @@ from acgs_load.sample_pages import pages_of
 from acgs_load.samples import Window, WindowKey, status_label
 from acgs_load.traffic.worker.recorder import EXAMPLES_MAX, Batch
 
+Seen = Callable[[WindowKey, Window], None]
 SETTLING_S = 3
 """How long a second is held back for workers that are behind; what comes later is appended later."""
 
@@ -33,12 +34,14 @@ class Telemetry:
         self._generators.writerow(HealthRow._fields)
         self._generators_file.flush()
 
-    def windows(self, rows: Iterable[Sequence[Any]]) -> int:
-        """Merge windows as ``to_rows`` spells them; gives how many samples they hold."""
+    def windows(self, rows: Iterable[Sequence[Any]], seen: Iterable[Seen] = ()) -> int:
+        """Merge windows as ``to_rows`` spells them, each shown to ``seen`` before; gives how many samples they hold."""
         samples = 0
         for second, region, scenario, operation, phase, wire in rows:
             key, window = WindowKey(second, region, scenario, operation, phase), Window.from_wire(wire)
             samples += window.samples
+            for see in seen:
+                see(key, window)
             if key in self._windows:
                 self._windows[key].merge(window)
             else:

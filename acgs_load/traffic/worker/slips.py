@@ -67,12 +67,12 @@ class Slips:
             self._fresh.clear()
             self._ready = self._seq
 
-    def take(self) -> tuple[Batch, dict[str, Any]]:
-        """Remove and return what is ready: its windows, and the report that carries them."""
+    def take(self) -> dict[str, Any]:
+        """Remove and return what is ready, as the master is told it."""
         batch, news = list(self._windows.items()), self._news
         self._windows, self._news = {}, {name: [] for name in news}
         first, self._sent = self._sent + 1, self._ready
-        return batch, {"windows": to_rows(batch), **news, **self._totals, "slips": [first, self._ready]}
+        return {"windows": to_rows(batch), **news, **self._totals, "slips": [first, self._ready]}
 
     def close(self) -> None:
         """The run is over."""

@@ -26,7 +26,6 @@ from acgs_load.traffic.worker.calm import calm, calm_again
 from acgs_load.traffic.worker.deck import Deck
 from acgs_load.traffic.worker.descriptors import descriptor_complaint, raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment, Seat, World
-from acgs_load.traffic.worker.locust_feed import LocustFeed
 from acgs_load.traffic.worker.probe import LoopProbe
 from acgs_load.traffic.worker.rate_curve import RateCurve
 from acgs_load.traffic.worker.recorder import WindowRecorder
@@ -62,7 +61,6 @@ class Station:
         self._errors: list[str] = []
         self._plan: Plan | None = None
         self._world: World | None = None
-        self._feed: LocustFeed | None = None
         self._vitals: Vitals | None = None
         self._greenlets: list[Any] = []
         self._slips: Slips | None = None
@@ -116,7 +114,6 @@ class Station:
         self.recorder = WindowRecorder(self.clock, self.phases, self.region, started_epoch_s)
         self.chance = Random(plan.seed * 1000 + self._index)
         self.deck = Deck(plan.mix, plan.seed + self._index * 7)  # workers do not begin with the same card
-        self._feed = LocustFeed(self._seat.environment.stats, plan.routes)
         self._equip_arrivals(plan, self.clock.counter_at(started_epoch_s), mine)
         name = self._process or f"worker-{self._seat.worker_index}"
         self._vitals = Vitals(name, self.region, self.clock, self._load, LoopProbe())
@@ -169,15 +166,14 @@ class Station:
     # what the master is told
 
     def report(self) -> dict[str, Any]:
-        """What is new since the last report; Locust's statistics are fed with the same windows."""
-        if self._slips is None or self._feed is None:
+        """What is new since the last report."""
+        if self._slips is None:
             return {}
         assert self.recorder is not None, "slips are cut from a recorder"
         if self._ended:
             self._slips.cut(everything=True, last=True)
-        batch, report = self._slips.take()
-        self._feed.feed(batch, self.recorder.take_labels())
-        return report
+        labels = [[*key, count] for key, count in self.recorder.take_labels().items()]
+        return {**self._slips.take(), "labels": labels}
 
     def _news(self) -> dict[str, Any]:
         """What goes into the next slip beside the windows."""
