@@ -91,6 +91,7 @@ def setting_values(plan: Plan) -> dict[str, Any]:
         "WEB_UI": plan.web_ui,
         "LOCUST_WEB_HOST": plan.web_host,
         "LOCUST_WEB_PORT": plan.web_port,
+        "EXPORTER_PORT": plan.exporter_port,
         "LOCUST_MASTER_HOST": plan.master_host,
         "LOCUST_MASTER_PORT": plan.master_port,
         "LOCUST_MASTER_BIND_HOST": plan.master_bind_host,

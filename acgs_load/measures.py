@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from acgs_load.contract import AUTH_OPERATIONS, ERROR_OUTCOMES, PROOF_OPERATIONS, Outcome, Violation
-from acgs_load.histogram import Histogram
 from acgs_load.samples import Window
 
 
@@ -25,7 +25,7 @@ class Measure(NamedTuple):
     """``windows`` (our own histograms and counts), ``locust csv``, ``process tree``, ``prometheus`` …"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slice:
     """Merged windows of some stretch of a run, by operation, and how long that stretch was."""
 
@@ -36,6 +36,16 @@ class Slice:
     silence_s: float | None = None
     """Longest gap without any answer."""
 
+    @cached_property
+    def everything(self) -> Window:
+        """All operations in one window; made once, for many measures rest on it. Look at it, do not change it."""
+        return merged(self.by_operation.values())
+
+    @cached_property
+    def traffic(self) -> Window:
+        """The same without ``auth_*``."""
+        return merged(window for name, window in self.by_operation.items() if name not in AUTH_OPERATIONS)
+
 
 def merged(windows: Iterable[Window]) -> Window:
     """One window with everything that ``windows`` counted."""
@@ -45,17 +55,9 @@ def merged(windows: Iterable[Window]) -> Window:
     return total
 
 
-def _traffic(part: Slice) -> Window:
-    return merged(window for name, window in part.by_operation.items() if name not in AUTH_OPERATIONS)
-
-
-def _latency(part: Slice) -> Histogram:
-    return _traffic(part).latency
-
-
 def _percentile(quantile: float) -> Callable[[Slice], tuple[float | None, int]]:
     def read(part: Slice) -> tuple[float | None, int]:
-        histogram = _latency(part)
+        histogram = part.traffic.latency
         value_us = histogram.percentile_us(quantile)
         return (None if value_us is None else value_us / 1e3), histogram.total
 
@@ -63,22 +65,22 @@ def _percentile(quantile: float) -> Callable[[Slice], tuple[float | None, int]]:
 
 
 def _latency_avg(part: Slice) -> tuple[float | None, int]:
-    histogram = _latency(part)
+    histogram = part.traffic.latency
     return (None if histogram.mean_us is None else histogram.mean_us / 1e3), histogram.total
 
 
 def _latency_max(part: Slice) -> tuple[float | None, int]:
-    histogram = _latency(part)
+    histogram = part.traffic.latency
     return (histogram.max_us / 1e3 if histogram.total else None), histogram.total
 
 
 def _throughput(part: Slice) -> tuple[float | None, int]:
-    answered = _traffic(part).answered
+    answered = part.traffic.answered
     return (answered / part.seconds if part.seconds > 0 else None), answered
 
 
 def _peak(part: Slice) -> tuple[float | None, int]:
-    return part.peak_rps, _traffic(part).answered
+    return part.peak_rps, part.traffic.answered
 
 
 def _silence(part: Slice) -> tuple[float | None, int]:
@@ -87,7 +89,7 @@ def _silence(part: Slice) -> tuple[float | None, int]:
 
 def _outcome_ratio(outcomes: frozenset[Outcome]) -> Callable[[Slice], tuple[float | None, int]]:
     def read(part: Slice) -> tuple[float | None, int]:
-        everything = merged(part.by_operation.values())
+        everything = part.everything
         count = sum(everything.outcomes.get(outcome, 0) for outcome in outcomes)
         return (count / everything.samples if everything.samples else None), everything.samples
 
@@ -95,24 +97,24 @@ def _outcome_ratio(outcomes: frozenset[Outcome]) -> Callable[[Slice], tuple[floa
 
 
 def _compliance(part: Slice) -> tuple[float | None, int]:
-    everything = _traffic(part)
+    everything = part.traffic
     return (everything.score_sum / everything.score_count if everything.score_count else None), everything.score_count
 
 
 def _hash_consistency(part: Slice) -> tuple[float | None, int]:
-    everything = merged(part.by_operation.values())
+    everything = part.everything
     answered = everything.answered
     return (1 - everything.hash_faulty / answered if answered else None), answered
 
 
 def _isolation(part: Slice) -> tuple[float | None, int]:
-    everything = merged(part.by_operation.values())
+    everything = part.everything
     breaches = everything.violations.get(Violation.ISOLATION_BREACH, 0)
     judged = everything.isolation_right + breaches
     return (everything.isolation_right / judged if judged else None), judged
 
 
-_ORACLES: Mapping[str, tuple[Violation, frozenset[str]]] = {
+ORACLES: Mapping[str, tuple[Violation, frozenset[str]]] = {
     "chain_integrity": (Violation.CHAIN_BROKEN, frozenset({"audit_create", "audit_verify", "chain_verify"})),
     "proof_correctness": (Violation.PROOF_WRONG, PROOF_OPERATIONS),
     "decision_correctness": (Violation.DECISION_WRONG, frozenset({"governance_decision"})),
@@ -123,6 +125,7 @@ _ORACLES: Mapping[str, tuple[Violation, frozenset[str]]] = {
     ),
     "read_consistency": (Violation.STALE_READ, frozenset({"policy_get", "tenant_config_update"})),
 }
+"""Measures of what a check can show wrong: the violation, and the operations whose answers could have shown it."""
 
 
 def _oracle(violation: Violation, operations: frozenset[str]) -> Callable[[Slice], tuple[float | None, int]]:
@@ -152,13 +155,13 @@ def _proofs_unknown(part: Slice) -> tuple[float | None, int]:
 
 
 def _skipped(part: Slice) -> tuple[float | None, int]:
-    everything = _traffic(part)
+    everything = part.traffic
     wanted = everything.samples + everything.skipped
     return (everything.skipped / wanted if wanted else None), wanted
 
 
 def _resent(part: Slice) -> tuple[float | None, int]:
-    everything = merged(part.by_operation.values())
+    everything = part.everything
     return (float(everything.resent) if everything.samples else None), everything.samples
 
 
@@ -187,7 +190,7 @@ MEASURES: Mapping[str, MeasureKind] = {
     "compliance_score": MeasureKind("ratio", "run", _compliance),
     "hash_consistency": MeasureKind("ratio", "run", _hash_consistency),
     "isolation_integrity": MeasureKind("ratio", "run", _isolation),
-    **{name: MeasureKind("ratio", "run", _oracle(*rule)) for name, rule in _ORACLES.items()},
+    **{name: MeasureKind("ratio", "run", _oracle(*rule)) for name, rule in ORACLES.items()},
     "proofs_unknown_ratio": MeasureKind("ratio", "run", _proofs_unknown),
     "skipped_ratio": MeasureKind("ratio", "run", _skipped),
     "resent": MeasureKind("requests", "run", _resent),
@@ -206,12 +209,12 @@ MEASURES: Mapping[str, MeasureKind] = {
 
 JUDGED_OPERATIONS: Mapping[str, frozenset[str]] = {
     "isolation_integrity": frozenset({"cross_tenant_access_attempt"}),
-    **{name: operations for name, (_, operations) in _ORACLES.items()},
+    **{name: operations for name, (_, operations) in ORACLES.items()},
     "proofs_unknown_ratio": PROOF_OPERATIONS,
 }
 """Measures that only these operations give a value to; in a run that sends none of them they are not measured."""
 
-EXACT_ONE = ("hash_consistency", "isolation_integrity", *_ORACLES)
+EXACT_ONE = ("hash_consistency", "isolation_integrity", *ORACLES)
 """Measures that must be exactly 1 by default; not measured where their operations were sent fails the verdict."""
 
 

@@ -179,6 +179,8 @@ class Plan:
     master_bind_host: str | None = None
     """Where the master listens for workers; None: on loopback, or everywhere if some are started by hand elsewhere."""
     web_port: int = 8089
+    exporter_port: int = 0
+    """Of the master's Prometheus metrics; 0: none."""
     web_host: str = "127.0.0.1"
     """Where the web UI listens."""
     origins: Mapping[str, str] = field(default_factory=dict)

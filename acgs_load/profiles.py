@@ -83,6 +83,7 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         master_host=settings.master_host,
         master_port=settings.master_port,
         web_port=settings.web_port,
+        exporter_port=settings.exporter_port,
         web_host=settings.web_host,
         master_bind_host=settings.master_bind_host,
         origins=_origins(settings, draft, target_rps_origin),

@@ -196,6 +196,21 @@ class Window:
             self._answered(other.first_done_s)
             self._answered(other.last_done_s)
 
+    def without_latency(self) -> Window:
+        """The same counts with empty histograms, for sums that nobody asks for a latency."""
+        twin = Window()
+        for name in SCALARS:
+            setattr(twin, name, getattr(self, name))
+        for name in COUNTED:
+            setattr(twin, name, dict(getattr(self, name)))
+        return twin
+
+    def only_latency(self) -> Window:
+        """The histograms alone, which are this window's own: look at them, do not change them."""
+        twin = Window()
+        twin.service, twin.response = self.service, self.response
+        return twin
+
     def to_wire(self) -> dict[str, Any]:
         """A JSON and msgpack object; what is zero or empty is left out."""
         wire: dict[str, Any] = {name: value for name in SCALARS if (value := getattr(self, name))}

@@ -175,6 +175,22 @@ class _Session:
             raise TargetError(f"LOCUST_MASTER_PORT {plan.master_port} is taken by a stranger; free it or name another")
         if plan.web_ui and not is_free(plan.web_port):
             raise TargetError(f"LOCUST_WEB_PORT {plan.web_port} is taken by a stranger; free it or name another")
+        self._choose_exporter_port()
+
+    def _choose_exporter_port(self) -> None:
+        """A port that the user named must be free; the usual one may belong to another run, which costs no run."""
+        plan = self.plan
+        if not plan.exporter_port or is_free(plan.exporter_port):
+            return
+        port = f"EXPORTER_PORT {plan.exporter_port} is taken by a stranger"
+        if not plan.origins.get("EXPORTER_PORT", "default").startswith("default"):
+            raise TargetError(f"{port}; free it or name another")
+        if not plan.web_ui:
+            warning = (
+                f"warning: {port}: this run publishes no metrics; name another with --exporter-port, or 0 for none"
+            )
+            self._console.print(warning, style="yellow", highlight=False, soft_wrap=True)
+        self.plan = dataclasses.replace(plan, exporter_port=0)
 
     def _preflight(self, gateway: EmbeddedGateway | None) -> Preflight:
         if gateway is None:

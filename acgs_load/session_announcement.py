@@ -23,4 +23,6 @@ def announcement(plan: Plan, folder: RunFolder) -> str:
     lines = [" · ".join(facts), f"target {place}", f"folder {shown(folder.path)}"]
     if plan.web_ui:
         lines.append(f"web UI http://localhost:{plan.web_port}")
+    elif plan.exporter_port:
+        lines.append(f"metrics http://localhost:{plan.exporter_port}/metrics")
     return "\n".join(lines)

@@ -118,6 +118,7 @@ KINDS: dict[str, Kind] = {
     "users": _whole(1, _USERS_MAX),
     "workers": _whole(1, _WORKERS_MAX),
     "port": _whole(1, 65_535),
+    "exporter_port": _whole(0, 65_535),
     "seed": _whole(0, 2**53),
     "positive": _number(0.001, 1e6),
     "ratio": _number(0, 1),

@@ -86,6 +86,7 @@ class Settings:
     web_ui: bool
     web_host: str
     web_port: int
+    exporter_port: int
     master_bind_host: str | None
     master_host: str
     master_port: int

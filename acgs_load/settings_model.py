@@ -98,7 +98,7 @@ def _from_text(kind: str, text: str) -> Any:
         return _SWITCHES.get(text.lower(), text)
     if kind == "hosts":
         return [host for host in text.replace(",", " ").split() if host]
-    numbers = {"users", "workers", "port", "seed", "positive", "ratio"}
+    numbers = {"users", "workers", "port", "exporter_port", "seed", "positive", "ratio"}
     if kind in numbers and re.fullmatch(r"[0-9]{1,18}", text):
         return int(text)
     if kind in {"positive", "ratio"}:

@@ -129,6 +129,8 @@ SETTINGS = (
             "where the web UI listens; beyond loopback only with a login (ACGS_WEB_PASSWORD)"),
     Setting("web_port", "LOCUST_WEB_PORT", None, "LOCUST_WEB_PORT", "port", 8089,
             "port of the web UI"),
+    Setting("exporter_port", "EXPORTER_PORT", "--exporter-port", "ACGS_EXPORTER_PORT", "exporter_port", 9646,
+            "port of the Prometheus metrics; open to this machine only unless it is named, 0: none"),
     Setting("master_host", "LOCUST_MASTER_HOST", None, "LOCUST_MASTER_HOST", "host", "localhost",
             "where workers on other machines find the master"),
     Setting("master_port", "LOCUST_MASTER_PORT", None, "LOCUST_MASTER_PORT", "port", 5557,

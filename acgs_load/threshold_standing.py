@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from acgs_load.measures import MEASURES, Measure, measure
+from acgs_load.contract import AUTH_OPERATIONS
+from acgs_load.measures import MEASURES, Measure
 from acgs_load.samples import Window, WindowKey
 from acgs_load.threshold_judge import Finding, found, judge
 from acgs_load.threshold_live import Watch, watch_of
@@ -20,7 +21,7 @@ SECOND_BY_SECOND = frozenset({"throughput_peak_rps", "silence_max_s"})
 
 
 class Standings:
-    """Told every window, says at any time how each threshold stands, and what each measure of the whole run is."""
+    """Told every window, says at any time how each threshold stands."""
 
     def __init__(
         self, thresholds: Iterable[Threshold], started_epoch_s: float, phases: Callable[[], Sequence[Phase]]
@@ -28,7 +29,10 @@ class Standings:
         self._thresholds = tuple(thresholds)
         self._started_epoch_s = started_epoch_s
         self._phases = phases
-        self._sums: dict[WindowKey, Window] = {}
+        self._counts: dict[WindowKey, Window] = {}
+        self._latencies: dict[WindowKey, Window] = {}
+        """Apart, because merging them costs most: by no more labels than thresholds speak of."""
+        self._labels = frozenset(label for threshold in self._thresholds for label in threshold.labels)
         self._recent = Timeline(started_epoch_s, ())
         self._watches: dict[int, Watch] = {
             place: watch_of(threshold) for place, threshold in enumerate(self._thresholds) if _needs_seconds(threshold)
@@ -38,7 +42,14 @@ class Standings:
 
     def see(self, key: WindowKey, window: Window) -> None:
         """Count a settled window; they come in order of time, but for those that are late."""
-        self._sums.setdefault(key._replace(second=0), Window()).merge(window)
+        place = key._replace(second=int(self._started_epoch_s))
+        self._counts.setdefault(place, Window()).merge(window.without_latency())
+        if key.operation not in AUTH_OPERATIONS:
+            region, scenario, operation = (
+                getattr(key, label) if label in self._labels else "" for label in ("region", "scenario", "operation")
+            )
+            pool = place._replace(region=region, scenario=scenario, operation=operation)
+            self._latencies.setdefault(pool, Window()).merge(window.only_latency())
         if self._watches:
             # a copy: the timeline keeps what it is given, and others were shown this window too
             copy = Window()
@@ -48,8 +59,8 @@ class Standings:
                 self._read(key.second)
 
     def sums(self) -> dict[WindowKey, Window]:
-        """Everything seen so far by region, scenario, operation and phase (second 0); look, do not change."""
-        return self._sums
+        """What was counted by region, scenario, operation and phase, latencies aside; look, do not change."""
+        return self._counts
 
     def findings(self, settled_second: int, machine: Mapping[str, Measure] | None = None) -> list[Finding]:
         """How each threshold stands, of the epoch seconds before ``settled_second``.
@@ -59,11 +70,6 @@ class Standings:
         timeline = self._timeline(settled_second)
         self._read(settled_second)
         return [self._finding(place, timeline, machine or {}) for place in range(len(self._thresholds))]
-
-    def measures(self, settled_second: int, names: Iterable[str]) -> dict[str, Measure]:
-        """These measures, which windows must tell, over all that was seen."""
-        part = self._timeline(settled_second).slice()
-        return {name: measure(name, part) for name in names}
 
     def _finding(self, place: int, timeline: Timeline, machine: Mapping[str, Measure]) -> Finding:
         threshold = self._thresholds[place]
@@ -78,8 +84,12 @@ class Standings:
         settled_s = settled_second - self._started_epoch_s
         phases = [p._replace(to_s=min(p.to_s, settled_s)) for p in self._phases() if p.from_s < settled_s]
         timeline = Timeline(self._started_epoch_s, phases)
-        for key, window in self._sums.items():
-            timeline.add(key._replace(second=int(self._started_epoch_s)), window)
+        for key, window in self._counts.items():
+            timeline.add(key, window.without_latency())  # a copy: latencies of the same key are merged into it
+        for key, window in self._latencies.items():
+            copy = Window()
+            copy.merge(window)
+            timeline.add(key, copy)
         return timeline
 
     def _read(self, settled_second: int) -> None:

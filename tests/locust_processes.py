@@ -43,7 +43,7 @@ class Locust:
         self.workers: list[subprocess.Popen[bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ACGS_", "LOCUST_"))}
-        self.environ = {**clean, "PYTHONPATH": str(PROJECT), **environ}
+        self.environ = {**clean, "PYTHONPATH": str(PROJECT), "ACGS_EXPORTER_PORT": "0", **environ}
         self._log = (folder / "log").open("wb")
         if plan is not None:
             self.folder.plan.write_text(plan.to_json())

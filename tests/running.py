@@ -71,6 +71,8 @@ class Ended:
 def start_run(output: Path, *options: str, environ: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """``run_load_test.py`` with these flags, in the background."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ACGS_", "LOCUST_"))}
+    # tests run side by side: those that want metrics name a port
+    clean["ACGS_EXPORTER_PORT"] = "0"
     return subprocess.Popen(
         [sys.executable, "run_load_test.py", "--test-name", "test", "--output", str(output), *options],
         cwd=PROJECT,

@@ -8,14 +8,12 @@ import sys
 
 import pytest
 import quiet_locust  # noqa: F401  # before anything that imports Locust
-from course_fixture import START_S, FakeClock, arrival_counts, course_in, lines, plan_of, report_of, window_at
+from course_fixture import START_S, FakeClock, arrival_counts, course_in, plan_of, report_of, window_at
 from locust.stats import RequestStats
 
 from acgs_load.contract import Outcome
-from acgs_load.health import HealthRow
 from acgs_load.traffic.engine.locust_feed import LocustFeed
 from acgs_load.traffic.engine.parent import Parent
-from acgs_load.traffic.master.exporter import RunTotals
 from acgs_load.traffic.phases import ramp_end_s
 from acgs_load.traffic.worker.descriptors import SPARE, descriptor_complaint
 
@@ -136,47 +134,3 @@ def test_a_parent_that_is_gone_is_noticed(monkeypatch):
     assert Parent.from_environment().alive
     monkeypatch.delenv("ACGS_PARENT_PID")
     assert Parent.from_environment().alive
-
-
-def test_the_exporter_says_what_the_windows_say(tmp_path):
-    """Requests by outcome, violations, and a cumulative histogram whose last bucket is everything."""
-    totals, course = RunTotals(), course_in(tmp_path)
-    assert list(totals.collect()) == []
-    totals.follow(course)
-    for key, window in (window_at(1, 3), window_at(2, 2, latency_s=3.0), window_at(2, 1, outcome=Outcome.TIMEOUT)):
-        totals._see(key, window)
-    samples = {
-        (one.name, one.labels.get("outcome") or one.labels.get("le")): one.value
-        for family in totals.collect()
-        for one in family.samples
-    }
-    assert samples["acgs_load_requests_total", "ok"] == 5
-    assert samples["acgs_load_requests_total", "timeout"] == 1
-    assert samples["acgs_load_latency_seconds_bucket", "0.1"] == 4
-    assert samples["acgs_load_latency_seconds_bucket", "5"] == 6
-    assert samples["acgs_load_latency_seconds_bucket", "+Inf"] == samples["acgs_load_latency_seconds_count", None] == 6
-
-
-def test_the_exporter_says_how_each_process_fares(tmp_path):
-    """The latest row of every process, in seconds and shares; nothing before the first row."""
-    totals, course = RunTotals(), course_in(tmp_path)
-    totals.follow(course)
-    member = course.crew.join("a")
-    rows = [(second, "worker-0", "eu", second / 10, 5_000, 60.0, 33, 10, 7, 0) for second in (1, 2)]
-    course.take_report(member, {**report_of(), "health": rows})
-    course.take_health([HealthRow(2, "master", "", 0.3, 1_000, 1.0, 20, 10, 0, 0)])
-    told = {
-        (one.name.removeprefix("acgs_load_"), one.labels["process"]): (one.value, one.labels["region"])
-        for family in totals.collect()
-        for one in family.samples
-        if "process" in one.labels
-    }
-    assert {name: value for (name, process), value in told.items() if process == "worker-0"} == {
-        "generator_cpu_ratio": (0.2, "eu"),
-        "generator_loop_lag_seconds": (0.06, "eu"),
-        "generator_memory_bytes": (5_000, "eu"),
-        "generator_descriptors": (33, "eu"),
-        "arrivals_waiting": (7, "eu"),
-    }
-    assert told["generator_cpu_ratio", "master"] == (0.3, "")
-    assert lines(course.folder.generators)[1].startswith("1,worker-0,eu,0.1,5000,60.0,33,10,7,0")

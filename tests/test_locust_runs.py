@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -243,8 +244,9 @@ def test_the_web_form_starts_stops_and_starts_again(tmp_path):
     assert requests.post(f"{url}/swarm", data=form, timeout=5).json()["success"]
     run.when("windows.jsonl")
     time.sleep(3)
-    metrics = requests.get(f"http://127.0.0.1:{environ['ACGS_EXPORTER_PORT']}/metrics", timeout=5).text
-    assert "acgs_load_users 7.0" in metrics
+    for place in (f"http://127.0.0.1:{environ['ACGS_EXPORTER_PORT']}", url):
+        metrics = requests.get(f"{place}/metrics", timeout=5).text
+        assert re.search(r'^acgs_load_users\{run="smoke/[0-9TZ]+"\} 7.0$', metrics, re.MULTILINE)
     requests.post(f"{url}/stop", timeout=30)
     run.when("run.json")
     first = next(tmp_path.rglob("run.json"))

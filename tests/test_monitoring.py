@@ -6,24 +6,33 @@ import json
 import re
 import shutil
 import subprocess
-from types import SimpleNamespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
 from composing import PROJECT, services
+from course_fixture import window_at
 from prometheus_client.parser import text_string_to_metric_families
 from querying import read_query
+from test_exporter import of_a_run
 
-from acgs_load.contract import Outcome, Violation
 from acgs_load.gateway.metrics import Metrics
 from acgs_load.health import HealthRow
-from acgs_load.samples import Sample, Window, WindowKey
-from acgs_load.traffic.master.exporter import RunTotals
+from acgs_load.traffic.engine.shapes import PlanShape
+from acgs_load.traffic.master.lookout import Lookout
 
 MONITORING = PROJECT / "monitoring"
 DASHBOARDS = sorted((MONITORING / "grafana" / "dashboards").glob("*.json"))
 RULES = sorted((MONITORING / "rules").glob("*.yml"))
-OF_PROMETHEUS = {"up": {"job", "instance"}, "ALERTS": {"alertname", "alertstate"}}
+OF_OTHERS = {
+    "up": {"job", "instance"},
+    "ALERTS": {"alertname", "alertstate"},
+    "node_cpu_seconds_total": {"cpu", "mode"},
+    "node_memory_MemAvailable_bytes": set(),
+    "node_memory_MemTotal_bytes": set(),
+}
+"""What Prometheus and node-exporter publish; a real run asks them (test_dashboards_live)."""
 SCRAPED = {"job", "instance", "le"}
 """Labels that a scrape or a histogram adds."""
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool")
@@ -31,25 +40,18 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no
 
 def _exported() -> dict[str, set[str]]:
     """Metric → labels, as the load generator and the reference gateway really publish them."""
-    window = Window()
-    window.add(Sample("policy_get", "policy", 0.0, 0.0, 0.1, Outcome.FAILED_CHECK, (Violation.STALE_READ,), 200), 1.0)
-    totals = RunTotals()
-    totals.follow(_course())
-    totals._see(WindowKey(0, "eu-west-1", "policy", "policy_get", "hold"), window)
+    with TemporaryDirectory() as folder:
+        exporter, course = of_a_run(Path(folder), window_at(1, 3))
+        exporter.heed(Lookout(course, PlanShape()))
+    course.take_health([HealthRow(1, "worker-0", "eu-west-1", 0.5, 1000, 1.5, 30, 10, 0, 0)])
     gateway = Metrics()
     gateway.observe("policy_get", 200, 1_000_000)
-    families = [*totals.collect(), *text_string_to_metric_families(gateway.exposition())]
+    families = [*exporter.collect(native=True), *text_string_to_metric_families(gateway.exposition())]
     found: dict[str, set[str]] = {}
     for family in families:
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found
-
-
-def _course() -> SimpleNamespace:
-    crew = SimpleNamespace(total=lambda name: 1, lost=[])
-    health = {"worker-0": HealthRow(1, "worker-0", "eu-west-1", 0.5, 1000, 1.5, 30, 10, 0, 0)}
-    return SimpleNamespace(listeners=[], crew=crew, users_now=1, health=health)
 
 
 def _groups() -> list[dict]:
@@ -62,7 +64,7 @@ def _rules() -> list[dict]:
 
 def _known() -> dict[str, set[str]]:
     recorded = {rule["record"]: set() for rule in _rules() if "record" in rule}
-    return {**_exported(), **recorded, **OF_PROMETHEUS}
+    return {**_exported(), **recorded, **OF_OTHERS}
 
 
 def _dashboard_queries() -> list[str]:
@@ -155,7 +157,8 @@ def test_scraped_places_exist():
     port = services()["locust-master"]["environment"]["ACGS_EXPORTER_PORT"]
     assert jobs["acgs-load"]["static_configs"] == [{"targets": [f"locust-master:{port}"]}]
     assert jobs["acgs-target"]["file_sd_configs"] == [{"files": ["/etc/prometheus/wiring/target.json"]}]
-    assert set(jobs) == {"prometheus", "acgs-load", "acgs-target"}
+    assert jobs["node"]["static_configs"] == [{"targets": ["node-exporter:9100"]}]
+    assert set(jobs) == {"prometheus", "acgs-load", "acgs-target", "node"}
 
 
 @needs_promtool

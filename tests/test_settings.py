@@ -63,6 +63,7 @@ EVERYTHING = {
     "ANALYSIS": False,
     "WEB_UI": True,
     "LOCUST_WEB_PORT": 8090,
+    "EXPORTER_PORT": 9700,
     "LOCUST_WEB_HOST": "0.0.0.0",
     "LOCUST_MASTER_BIND_HOST": "10.0.0.7",
     "MIN_WORKERS": "75%",

@@ -109,7 +109,7 @@ def test_memory_does_not_grow_with_the_run():
     for second in range(3600):
         put(timeline, second)
     standings = _told(timeline, [*DEFAULTS, parse("error_ratio <= 0.1 over 60s")])
-    assert len(standings.sums()) == 1
+    assert (len(standings.sums()), len(standings._latencies)) == (1, 1)
     assert len(standings._recent.seconds) < 70
 
 
@@ -121,6 +121,6 @@ def test_a_window_shown_stays_as_it_is():
     for key, window in timeline.items():
         standings.see(key, window)
     assert {key: window.to_wire() for key, window in timeline.items()} == before
-    assert standings.measures(int(START_S) + 50, ["error_ratio"])["error_ratio"].samples == 2 * sum(
+    assert sum(window.samples for window in standings.sums().values()) == 2 * sum(
         Window.from_wire(wire).samples for wire in before.values()
     )

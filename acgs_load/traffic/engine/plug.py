@@ -29,6 +29,7 @@ from acgs_load.traffic.engine.locust_feed import nearest_rank_ms
 from acgs_load.traffic.engine.runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
 from acgs_load.traffic.engine.web_edits import serve_edits
 from acgs_load.traffic.engine.web_login import default_options, guard
+from acgs_load.traffic.engine.web_metrics import serve_metrics
 from acgs_load.traffic.engine.wire import seal
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment
@@ -95,6 +96,7 @@ def _begin(environment: Environment, **_others: Any) -> None:
             sys.exit(int(error.exit_code))
         guard(environment)
         serve_edits(environment, runner.conductor)
+        serve_metrics(environment, runner.conductor.metrics)
         signals.follow(lambda number: _end_all(environment, number))
 
 

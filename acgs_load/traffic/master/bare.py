@@ -32,7 +32,8 @@ class BareRun:
         self._environment = environment
         self._csv: CompleteCsvFiles | None = None
         self._writer: Any = None
-        plan = self._plan({})
+        self.draft = plan = self._plan({})
+        """What a run would be if nobody said anything."""
         self._defaults = {"num_users": plan.users_max, "spawn_rate": plan.spawn_rate}
         options: Any = environment.parsed_options
         self._run_time = options.run_time

@@ -23,7 +23,8 @@ from acgs_load.traffic.master.bare import BareRun
 from acgs_load.traffic.master.course import Course
 from acgs_load.traffic.master.crew import Crew, Member
 from acgs_load.traffic.master.doorman import Doorman
-from acgs_load.traffic.master.exporter import RunTotals, serve
+from acgs_load.traffic.master.exporter import Exporter
+from acgs_load.traffic.master.exporter_door import ExporterDoor
 from acgs_load.traffic.master.lookout import Lookout
 from acgs_load.traffic.master.performance import Performance, Podium
 from acgs_load.traffic.master.telemetry import Telemetry
@@ -42,7 +43,8 @@ class Conductor:
         self._podium = podium
         self._clock = Clock()
         self._performance: Performance | None = None
-        self._totals = RunTotals()
+        self._exporter = Exporter()
+        self.metrics = ExporterDoor(self._exporter)
         self._idle = Event()
         self._idle.set()
         self._plan: Plan | None = None
@@ -54,10 +56,10 @@ class Conductor:
 
     def prepare(self) -> None:
         """Read the plan that the environment names, or get ready to make one. Raises LoadTestError."""
-        serve(self._totals)
         place = os.environ.get("ACGS_PLAN")
         if place is None:
             self._bare = BareRun(self._podium.environment)
+            self.metrics.serve(self._bare.draft, self._headless)
             return
         try:
             with open(place, encoding="utf-8") as file:
@@ -65,6 +67,7 @@ class Conductor:
         except OSError as error:
             raise GeneratorError(f"ACGS_PLAN {place}: not readable ({error.strerror})") from error
         self.doorman.plan_sha256 = self._plan.sha256
+        self.metrics.serve(self._plan, self._headless)
         gevent.spawn(self._parent.watch, self.interrupt)
 
     def conduct(self) -> None:
@@ -81,11 +84,14 @@ class Conductor:
             performance = self._performance = Performance(self._podium, course)
             performance.assemble()
             self.lookout = Lookout(course, self._podium.environment.shape_class).watch()
+            self._exporter.heed(self.lookout)
             try:
                 performance.play()
             finally:  # even a bug of ours leaves what was measured, and then shows
                 performance.finish()
                 self.lookout.close()
+            if self._quits:
+                self.metrics.await_last(course)
             # where a runner or another host started this, it is the one to judge
             environment.process_exit_code = self._bare.end(course.folder) if self._bare else 0
         except LoadTestError as error:
@@ -110,6 +116,17 @@ class Conductor:
     def finished(self) -> bool:
         """Whether a run has come to its end."""
         return self._performance is not None and not self.busy
+
+    @property
+    def _headless(self) -> bool:
+        options = self._podium.environment.parsed_options
+        return options is not None and bool(options.headless)
+
+    @property
+    def _quits(self) -> bool:
+        """Whether the process ends with the run, and takes its metrics along."""
+        options = self._podium.environment.parsed_options
+        return self._headless or (options is not None and options.autoquit != -1)
 
     @property
     def _course(self) -> Course | None:
@@ -223,6 +240,6 @@ class Conductor:
         now_s, crew = self._clock.now_s(), Crew(self._podium.post)
         course = Course(plan, folder, self._clock, crew, Telemetry(folder), now_s, PhaseBook.of(plan))
         course.locust = LocustFeed(self._podium.environment.stats, plan.routes)
-        self._totals.follow(course)
+        self._exporter.follow(course)
         calm()
         return course
