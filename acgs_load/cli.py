@@ -42,7 +42,10 @@ class FlagParser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=f"{prog} {__version__}")
         help_text = f"JSON or YAML file of settings (environment: {CONFIG_FILE_VARIABLE})"
         self.add_argument("--config-file", metavar="FILE", help=help_text)
-        plan_help = "plan.json of an earlier run: play exactly that (only --test-name and --output go with it)"
+        plan_help = (
+            "plan.json of an earlier run: play exactly that (only --test-name and --output go with it);"
+            " in its own folder, where nothing was played there yet"
+        )
         self.add_argument("--plan", metavar="FILE", help=plan_help)
         for setting in SETTINGS:
             if setting.flag is not None:
@@ -174,9 +177,11 @@ def _run(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) ->
         return int(ExitCode.PASSED)
     plan = permitted(plan, environ, terminal())
     from acgs_load import session
-    from acgs_load.run_folder import create_run_folder, write_atomically
+    from acgs_load.run_folder import RunFolder, create_run_folder, write_atomically
 
-    folder = create_run_folder(Path(plan.folder).parents[1], plan.name)
+    path = Path(plan.folder)
+    ready = "plan" in flags and path == Path(str(flags["plan"])).absolute().parent
+    folder = RunFolder(path) if ready else create_run_folder(path.parents[1], plan.name)
     plan = dataclasses.replace(plan, folder=str(folder.path))
     write_atomically(folder.plan, plan.to_json())
     return int(session.run(plan, folder))

@@ -9,6 +9,7 @@ from pathlib import Path
 from acgs_load.errors import UsageError
 from acgs_load.plan import Plan
 from acgs_load.plan_soundness import first_wrong
+from acgs_load.run_folder import RunFolder
 from acgs_load.settings_model import demand_legal
 from acgs_load.thresholds import check, read
 
@@ -16,7 +17,10 @@ _MAY_GO_WITH = {"plan", "output", "test_name"}
 
 
 def written_plan(flags: Mapping[str, object], stamp: str) -> Plan:
-    """The plan in the file that the flags name, to be played in a folder of its own. Raises UsageError."""
+    """The plan in the file that the flags name, to be played in a folder of its own. Raises UsageError.
+
+    Where nothing was played yet in the folder that the file lies in, that is it: somebody made it ready for this run.
+    """
     others = sorted(set(flags) - _MAY_GO_WITH)
     if others:
         raise UsageError(f"--plan: {others[0]} is decided in the file already; leave the flag out, or the plan")
@@ -24,8 +28,17 @@ def written_plan(flags: Mapping[str, object], stamp: str) -> Plan:
     plan = _read(path)
     name = str(flags.get("test_name", plan.name))
     demand_legal({"TEST_NAME": name}, "--test-name" if "test_name" in flags else str(path))
+    if set(flags) == {"plan"} and is_unplayed(path):
+        return dataclasses.replace(plan, folder=str(path.parent.absolute()))
     output = Path(str(flags["output"])) if "output" in flags else Path(plan.folder).parent.parent
     return dataclasses.replace(plan, name=name, folder=str((output / name / stamp).absolute()))
+
+
+def is_unplayed(plan_file: Path) -> bool:
+    """Whether a plan lies in a run's folder that holds no sign of a run."""
+    folder = RunFolder(plan_file.parent)
+    signs = (folder.preflight, folder.windows, folder.run)
+    return plan_file.name == folder.plan.name and folder.logs.is_dir() and not any(sign.exists() for sign in signs)
 
 
 def _read(path: Path) -> Plan:

@@ -34,7 +34,6 @@ NOT_PASSED = {
     "ACGS_RESTART_WORKERS": "a shift always does",
     "LOCUST_WEB_HOST": "the published address",
     "LOCUST_MASTER_BIND_HOST": "the published address",
-    "ACGS_WEB_PASSWORD": "?",
     **dict.fromkeys(OF_RUNNERS, "the runner's, and a run from the web UI has none"),
 }
 """Settings that the master is not given, and why."""
@@ -42,8 +41,9 @@ NOT_PASSED = {
 
 def test_promised_services_start_by_default():
     """``up`` starts the promised services, the reference gateway to load, and the folders' one-shot."""
-    assert services().keys() == PROMISED | {"acgs-gateway", "folders"}
-    assert not any(service.get("profiles") for service in services().values())
+    waiting = {name for name, service in services().items() if service.get("profiles")}
+    assert services().keys() - waiting == PROMISED | {"acgs-gateway", "folders"}
+    assert waiting == {"runner"}, "of --place compose"
     assert services()["folders"]["environment"]["ACGS_TARGET_HOST"] == "http://acgs-gateway:8080"
 
 
@@ -176,6 +176,16 @@ def test_master_command(tmp_path):
     assert "--headless" not in words
 
 
+@pytest.mark.parametrize(("published", "login"), [(None, False), ("127.0.0.1", False), ("0.0.0.0", True), ("::", True)])
+def test_an_open_web_ui_asks_for_a_password(published, login, tmp_path):
+    """Where more than this machine reaches the web UI, the master starts with a login only."""
+    (tmp_path / "wiring").mkdir()
+    (tmp_path / "wiring" / "target").write_text("http://t\n", encoding="utf-8")
+    (tmp_path / "reports").mkdir()
+    words = what_starts("locust-master", tmp_path, **({"ACGS_PUBLISH": published} if published else {})).split()
+    assert ("--web-login" in words) == login
+
+
 def test_documented_defaults_in_a_file_change_nothing():
     """The environment block of the README, put into .env as it stands, works in containers too."""
     documented = {"LOCUST_MASTER_HOST": "localhost", "LOCUST_MASTER_PORT": "5557", "LOCUST_WEB_PORT": "8089"}
@@ -210,7 +220,7 @@ def test_services_are_kept_in_bounds(name):
     assert service["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway", "folders"}))
+@pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway", "folders", "runner"}))
 def test_services_have_no_privileges(name):
     """Read-only root file systems, no capabilities, none to be gained, users that are not root and no host namespaces.
 

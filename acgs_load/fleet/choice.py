@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from acgs_load.errors import UsageError
+from acgs_load.fleet.compose import ComposePlace
 from acgs_load.fleet.here import LocalPlace
+from acgs_load.fleet.inside import INSIDE_VARIABLE, InsidePlace
 from acgs_load.fleet.place import Place, WholePlace
 from acgs_load.fleet.simulated import SimulatedPlace
 from acgs_load.fleet.ssh import SshPlace
@@ -14,6 +18,10 @@ def place_of(plan: Plan) -> Place | WholePlace:
     """The place of the run. Raises UsageError where the plan cannot be played there."""
     if plan.place == "local":
         return SimulatedPlace(plan) if plan.links else LocalPlace(plan)
+    if os.environ.get(INSIDE_VARIABLE) == plan.place:
+        return InsidePlace(plan)
     if plan.place == "ssh":
         return SshPlace(plan)
+    if plan.place == "compose":
+        return ComposePlace(plan)
     raise UsageError(f"--place {plan.place}: not available in this version; use local")
