@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from acgs_load.errors import UsageError
 from acgs_load.health import HealthRow
 from acgs_load.machine import is_running, machine_id
 from acgs_load.run_folder import RunFolder, write_atomically, write_json
+from acgs_load.sample_pages import pages_of
 from acgs_load.samples import Window, WindowKey
 from acgs_load.spool import Spool, spools_of
 
@@ -237,8 +240,8 @@ def _append(folder: RunFolder, finds: Finds) -> None:
 
 
 def _window_lines(windows: Mapping[WindowKey, Window]) -> Iterator[str]:
-    for key in sorted(windows):
-        yield json.dumps({**key._asdict(), **windows[key].to_wire()}, ensure_ascii=False) + "\n"
+    for page in pages_of([(key, windows[key]) for key in sorted(windows)]):
+        yield orjson.dumps(page).decode() + "\n"
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -36,6 +36,11 @@ class Locust:
     begun: ClassVar[list[Locust]] = []
     """All that were ever begun, so that a test that fails half way leaves nothing running either."""
 
+    @staticmethod
+    def project() -> str:
+        """Where the suite is imported from."""
+        return str(PROJECT)
+
     def __init__(self, folder: Path, plan: Plan | None, workers: int = 0, **environ: str) -> None:
         self.begun.append(self)
         self.main: subprocess.Popen[bytes] | None = None

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import gevent
 import locust.runners
+import zmq.green as zmq
 from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import (
@@ -37,7 +38,7 @@ from acgs_load.secret import SECRET_VARIABLE
 from acgs_load.traffic.engine.parent import PARENT_VARIABLE
 from acgs_load.traffic.engine.wire import sealed, watch_refusals
 from acgs_load.traffic.master.conductor import Conductor
-from acgs_load.traffic.messages import HELLO, REFUSED, REPORT, TO_MASTER, TO_WORKERS
+from acgs_load.traffic.messages import HELLO, PING, REFUSED, REPORT, TO_MASTER, TO_WORKERS
 from acgs_load.traffic.worker.equipment import Equipment
 from acgs_load.traffic.worker.station import Station
 from acgs_load.traffic.worker.timekeeper import PATIENCE_S
@@ -109,8 +110,8 @@ class ConductedWorker(LeavingUsers, WorkerRunner):
             self._watching = True
             self.greenlet.spawn(watch_refusals, self.client.socket, self._sealed_out)
         self.station.timekeeper.compare(PATIENCE_S)
-        self.post(HELLO, self.station.identity())
         if self._refusal is None:
+            self.post(HELLO, self.station.identity())
             super().connect_to_master()
         if self._refusal is not None:
             sys.stderr.write(f"{self._refusal}\n")
@@ -153,7 +154,14 @@ class ConductedWorker(LeavingUsers, WorkerRunner):
 
     def post(self, kind: str, data: dict[str, Any]) -> None:
         """Send a message to the master."""
-        self.client.send(Message(kind, data, self.client_id))
+        message = Message(kind, data, self.client_id)
+        if kind != PING:
+            self.client.send(message)
+            return
+        try:
+            self.client.socket.send(message.serialize(), zmq.NOBLOCK)
+        except zmq.Again:
+            return  # nobody to ask; Locust would try for seconds, and the time would be another by then
 
     def send_report(self) -> None:
         """Send the station's report with Locust's statistics."""
