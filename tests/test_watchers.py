@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from course_fixture import START_S, FakeClock, arrival_counts, breaking, course_in, plan_of, report_of, window_at
 
@@ -35,8 +37,11 @@ def test_a_target_that_holds_nothing_has_no_capacity():
     assert bracket.broke < 1.5
 
 
-def _play_search(tmp_path, capacity, duration_s=400.0):
-    """A search against a target that answers in time up to ``capacity``."""
+def _play_search(tmp_path, capacity, duration_s=400.0, waiting=lambda _: 0):
+    """A search against a target that answers in time up to ``capacity``.
+
+    ``waiting`` tells how many arrivals wait for a user at a second of the run.
+    """
     flags = {"test_type": "capacity", "duration": f"{duration_s:g}s", "users": 10}
     plan = plan_of("latency_p95_ms <= 200", flags=flags)
     plan = breaking(plan)
@@ -49,9 +54,13 @@ def _play_search(tmp_path, capacity, duration_s=400.0):
         if tick % 2 == 0:
             rate = _rate_at(told, tick / 2 - 1)
             slow = rate > capacity
+            counts = arrival_counts()
+            counts["scheduled"] += waiting(tick // 2)
             if rate:
                 window = window_at(tick // 2 - 1, int(min(rate, capacity)), latency_s=1.0 if slow else 0.05)
-                course.take_report(course.crew.get("a"), report_of(window, arrivals=arrival_counts()))
+                course.take_report(course.crew.get("a"), report_of(window, arrivals=counts))
+            else:
+                course.take_report(course.crew.get("a"), report_of(arrivals=counts))
         search.look(course)
         if course.ended_by:
             break
@@ -84,6 +93,32 @@ def test_a_search_that_runs_out_of_time_says_what_it_knows(tmp_path):
     assert course.search["held_rps"] is not None
     assert course.search["broke_rps"] is None
     assert course.elapsed_s <= 60
+
+
+def _longest_gap_s(course):
+    """Between the end of a step and the begin of the next."""
+    steps = course.search["steps"]
+    return max(later["from_s"] - earlier["to_s"] for earlier, later in pairwise(steps))
+
+
+def test_a_search_pauses_until_a_backlog_is_worked_off(tmp_path):
+    """A stall of the target leaves arrivals waiting; the next rate is not offered on top of them."""
+    course = _play_search(tmp_path, 100, waiting=lambda second: 7 if 20 <= second < 35 else 0)
+    assert course.ended_by == "search"
+    first, second = course.search["steps"][:2]
+    assert first["held"]
+    assert first["to_s"] < 35 <= second["from_s"]
+    assert 95 <= course.search["held_rps"] <= 100
+
+
+def test_arrivals_that_nobody_ever_takes_do_not_hold_a_search_up(tmp_path):
+    """The counts of a worker that was lost in a stall never come to rest; every step still comes to an end."""
+    course = _play_search(tmp_path, 100, waiting=lambda second: 7 if second >= 25 else 0)
+    assert course.ended_by == "search"
+    assert 95 <= course.search["held_rps"] <= 100
+    step_s = course.plan.search.step_s
+    assert _longest_gap_s(course) <= 2 * step_s
+    assert any(phase.name.startswith("pause") for phase in course.phases.until(60.0))
 
 
 def _play_thresholds(tmp_path, plan, latency_s, seconds=60):

@@ -23,6 +23,8 @@ OFFERED_SHARE = 0.98
 """A rate is held only if this share of it is answered (measures.md, throughput under ``--rate``)."""
 PAUSE = "pause"
 """The phase between steps in which a backlog is worked off."""
+GRACE_S = 3.0
+"""Arrivals that wait this long after a step that held are a backlog, and not the last requests of that step."""
 
 
 class _Step(NamedTuple):
@@ -45,6 +47,7 @@ class RateSearch:
         self._step: _Step | None = None
         self._begin_s = course.plan.stages[0].duration_s if len(course.plan.stages) > 1 else 0.0
         self._steps: list[dict[str, Any]] = []
+        self._paused = False
         course.arriving.append(self._see)
         course.search = self._result()
 
@@ -55,8 +58,19 @@ class RateSearch:
             if elapsed_s >= self._step.to_s + REPORTS_S:
                 self._judge(course, self._step)
                 self._step = None
-        elif elapsed_s >= self._begin_s - AHEAD_S and (not self._steps or _worked_off(course)):
+        elif elapsed_s >= self._begin_s - AHEAD_S:
+            self._begin_or_wait(course, elapsed_s)
+
+    def _begin_or_wait(self, course: Course, elapsed_s: float) -> None:
+        """Begin the next step once no arrival waits any more, and in any case after the time of one step.
+
+        Arrivals that a lost worker had taken, or that a target which hangs holds, may wait for ever.
+        """
+        waited_s = elapsed_s - self._begin_s
+        if not self._steps or _worked_off(course) or waited_s >= self._search.step_s:
             self._begin(course, max(elapsed_s + AHEAD_S, self._begin_s))
+        elif waited_s >= GRACE_S and not self._paused:
+            self._pause(course)
 
     def _begin(self, course: Course, from_s: float) -> None:
         rate = self._bracket.next_rate()
@@ -64,6 +78,7 @@ class RateSearch:
         if rate is None or from_s + step_s + REPORTS_S > course.plan.duration_s:
             course.end("search")
             return
+        self._paused = False
         self._offer(course, from_s, rate, f"rate-{rate:g}")
         self._step = _Step(rate, from_s, from_s + min(self._search.settle_s, step_s / 2), from_s + step_s)
 
@@ -92,9 +107,14 @@ class RateSearch:
         )
         course.search = self._result()
         self._timeline.forget_before(to_second)
+        self._begin_s = course.elapsed_s
         if broke:
-            self._offer(course, course.elapsed_s + AHEAD_S, 0.0, f"{PAUSE}-{len(self._steps)}")
-            self._begin_s = course.elapsed_s + 1.0
+            self._pause(course)
+            self._begin_s += 1.0
+
+    def _pause(self, course: Course) -> None:
+        self._paused = True
+        self._offer(course, course.elapsed_s + AHEAD_S, 0.0, f"{PAUSE}-{len(self._steps)}")
 
     def _offer(self, course: Course, from_s: float, rate: float, phase: str) -> None:
         course.phases.enter(from_s, phase, hold=rate > 0)
