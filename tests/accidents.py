@@ -93,7 +93,8 @@ def spoilt_lines(draw: st.DrawFn, data: bytes) -> bytes:
         place = draw(st.integers(0, len(lines) - 1))
         accident = draw(st.sampled_from(["spoil", "spoil", "spoil", "swap", "lose"]))
         if accident == "spoil":
-            lines[place] = draw(spoilt_json(lines[place].strip())) + b"\n"
+            sound = data.splitlines()[place]  # what was spoilt before may be no JSON any more
+            lines[place] = draw(spoilt_json(sound.strip())) + b"\n"
         elif accident == "swap":
             lines[place], lines[-1] = lines[-1], lines[place]
         elif len(lines) > 1:

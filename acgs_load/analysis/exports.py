@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from acgs_load.analysis.groups import QUANTILES, traffic
+from acgs_load.analysis.groups import QUANTILES
 from acgs_load.analysis.reading.columns import SUMS
 from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import AUTH_OPERATIONS, Outcome, Violation
@@ -75,7 +75,7 @@ def _hgrm(run: Run, folder: Path) -> Iterator[Path]:
     names = [name for name in run.timeline.values("operation") if name not in AUTH_OPERATIONS]
     for name in ("", *names):
         labels = {"operation": name} if name else {}
-        histogram = traffic(run.timeline.slice(labels, run.timeline.hold_names)).latency
+        histogram = run.timeline.slice(labels, run.timeline.hold_names).traffic.latency
         path = folder / ("latency.hgrm" if not name else f"latency-{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.hgrm")
         path.write_text(to_hgrm(histogram), encoding="utf-8")
         yield path

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from acgs_load.contract import AUTH_OPERATIONS, OPERATIONS, Outcome, Violation
+from acgs_load.contract import OPERATIONS, Outcome, Violation
 from acgs_load.histogram import Histogram
-from acgs_load.measures import MEASURES, Slice, merged
-from acgs_load.samples import Window
+from acgs_load.measures import MEASURES, Slice
 from acgs_load.timeline import Timeline
 
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -77,14 +76,9 @@ def latency_of(histogram: Histogram) -> Latency:
     )
 
 
-def traffic(part: Slice) -> Window:
-    """Everything in a slice but logging in."""
-    return merged(window for name, window in part.by_operation.items() if name not in AUTH_OPERATIONS)
-
-
 def group_of(name: str, whole: Slice, held: Slice, scenario: str = "") -> Group:
     """A part of a run from its windows over the whole run and over the hold phases."""
-    everything, timed = merged(whole.by_operation.values()), traffic(held)
+    everything, timed = whole.everything, held.traffic
     return Group(
         name,
         scenario,

@@ -74,7 +74,7 @@ def report_of(
         facts=_facts(run),
         verdict=judged_by(verdict, comparison) if comparison and max_regression is not None else verdict,
         measures=measures,
-        service=groups.latency_of(groups.traffic(run.timeline.slice(phases=run.timeline.hold_names)).service),
+        service=groups.latency_of(run.timeline.slice(phases=run.timeline.hold_names).traffic.service),
         operations=tuple(groups.operations(run.timeline)),
         scenarios=tuple(groups.scenarios(run.timeline, run.plan.mix)),
         regions=tuple(groups.regions(run.timeline)),

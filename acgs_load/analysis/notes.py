@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from acgs_load.analysis.groups import latency_of, traffic
+from acgs_load.analysis.groups import latency_of
 from acgs_load.analysis.judging.drift import Drift
 from acgs_load.analysis.judging.losses import loss_warnings
 from acgs_load.analysis.judging.machines import added_by_generators, added_ms, target_load
@@ -89,7 +89,7 @@ def notes_of(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:
             f"than they were; the longest silence was {value_text(silence, 's')}"
         )
     else:
-        service = latency_of(traffic(run.timeline.slice(phases=run.timeline.hold_names)).service).percentiles_ms
+        service = latency_of(run.timeline.slice(phases=run.timeline.hold_names).traffic.service).percentiles_ms
         told = ", ".join(f"{name} {value_text(service[name], 'ms')}" for name in ("p50", "p95", "p99"))
         yield f"open load: latency counts from the moment a request was due; from its sending: {told}"
     held = [phase for phase in run.record.phases if phase.hold]

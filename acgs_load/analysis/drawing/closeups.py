@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from acgs_load.analysis.groups import traffic
+import numpy as np
+import numpy.typing as npt
+
 from acgs_load.analysis.reading.buckets import Buckets, Part
 from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import ERROR_OUTCOMES, OPERATIONS
@@ -91,7 +93,7 @@ def _kind(run: Run, buckets: Buckets, kind: Kind, rows: Mapping[str, Sequence[Wi
 
 
 def _closeup(run: Run, buckets: Buckets, kind: Kind, name: str, windows: Sequence[Window]) -> CloseUp:
-    held = traffic(run.timeline.slice({kind: name} if name else {}, run.timeline.hold_names)).latency
+    held = run.timeline.slice({kind: name} if name else {}, run.timeline.hold_names).traffic.latency
     percentiles = [window.latency.percentiles_us([0.5, 0.95]) for window in windows]
     return CloseUp(
         kind,
@@ -134,8 +136,9 @@ def heat_of(histograms: Sequence[Histogram]) -> Heat | None:
     decades = max(0.5, math.log10(high_ms / low_ms) + 1e-9)
     rows = min(ROWS_MAX, math.ceil(decades * ROWS_A_DECADE))
     factor = 10 ** (decades / rows)
-    known = {index for histogram in timed for index in histogram.counts}
-    row_of = {index: _row(bucket_middle_us(index) / 1e3, low_ms, factor, rows) for index in known}
+    row_of = np.zeros(max(max(histogram.counts) for histogram in timed) + 1, dtype=np.int64)
+    for index in {index for histogram in timed for index in histogram.counts}:
+        row_of[index] = _row(bucket_middle_us(index) / 1e3, low_ms, factor, rows)
     return Heat(low_ms, factor, rows, tuple(_column(histogram, row_of) for histogram in histograms))
 
 
@@ -144,12 +147,11 @@ def _row(value_ms: float, low_ms: float, factor: float, rows: int) -> int:
     return min(row, rows - 1)
 
 
-def _column(histogram: Histogram, row_of: Mapping[int, int]) -> dict[int, int]:
-    column: dict[int, int] = {}
-    for index, count in histogram.counts.items():
-        row = row_of[index]
-        column[row] = column.get(row, 0) + count
-    return column
+def _column(histogram: Histogram, row_of: npt.NDArray[np.int64]) -> dict[int, int]:
+    size = len(histogram.counts)
+    rows = row_of[np.fromiter(histogram.counts, np.int64, size)]
+    column = np.bincount(rows, weights=np.fromiter(histogram.counts.values(), np.float64, size))
+    return {row: int(column[row]) for row in np.flatnonzero(column).tolist()}
 
 
 def _ms(value_us: float | None) -> float | None:

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def processes(rows: Iterable[HealthRow]) -> list[Process]:
 def added_by_generators(run: Run) -> Histogram:
     """What all generators together added to latencies over the hold phases; where none was reached, over the run."""
     rows = health_in_run(run)
-    return probed([row for row in rows if in_hold(run, row.second)] or rows)
+    return probed(_held(run, rows) or rows)
 
 
 def added_ms(added: Histogram, quantile: float) -> float | None:
@@ -188,7 +188,7 @@ def target_load(run: Run) -> Load | None:
         return None
     source = min(known, key=lambda name: (SOURCES.index(name) if name in SOURCES else len(SOURCES), name))
     rows = [row for row in run.resources if row.source == source]
-    held = [row for row in rows if in_hold(run, row.second)]
+    held = _held(run, rows)
     cpu, memory = _present(held, "cpu"), _present(held, "memory")
     return Load(
         source,
@@ -204,6 +204,15 @@ def in_hold(run: Run, second: int) -> bool:
     """Whether an epoch second lies in a phase that holds."""
     at_s = second - run.record.started_s
     return any(phase.hold and phase.from_s <= at_s < phase.to_s for phase in run.record.phases)
+
+
+Timed = TypeVar("Timed", HealthRow, ResourceRow)
+
+
+def _held(run: Run, rows: Sequence[Timed]) -> list[Timed]:
+    """The rows of seconds that lie in a phase that holds."""
+    held = {second for second in {row.second for row in rows} if in_hold(run, second)}
+    return [row for row in rows if row.second in held]
 
 
 def _present(rows: Iterable[ResourceRow], name: str) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,8 +32,10 @@ def number(text: str) -> float:
 
 def whole(text: str) -> int:
     """The whole number that ``text`` spells. Raises ValueError unless it is of a sensible size."""
-    number(text)
-    return int(text)
+    value = int(text)
+    if not abs(value) <= NUMBER_MAX:
+        raise ValueError(f"{text} is no number that a run measures")
+    return value
 
 
 _LINES = json.JSONDecoder(parse_float=number, parse_constant=number)
@@ -115,8 +118,12 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _cells(lines: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    for place, cells in enumerate(csv.DictReader(lines), start=2):
-        yield place, {str(name): value or "" for name, value in cells.items() if isinstance(value, str | None)}
+    """Cells by column, with their line; a row that is too short has empty ones."""
+    reader = csv.reader(lines)
+    header = next(reader, [])
+    for cells in reader:
+        if cells:
+            yield reader.line_num, dict(zip_longest(header, cells[: len(header)], fillvalue=""))
 
 
 def _reason(error: Exception) -> str:
