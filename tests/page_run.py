@@ -25,9 +25,11 @@ def full(path: Path) -> RunFolder:
     for second in range(8, 14):
         fixture.add(second, "policy_get", [80.0 + second] * 9)
         fixture.add(second, "policy_get", [5.0], Outcome.HTTP_ERROR, status=503)
+    fixture.add(12, "policy_get", [5.0], Outcome.HTTP_ERROR, status=500)
+    fixture.add(12, "policy_get", [90.0], Outcome.TIMEOUT)
     for violation in Violation:
         fixture.add(10, "audit_verify", [10], Outcome.FAILED_CHECK, violations=(violation,))
-        fixture.example(violation, "audit_verify", 10, EVIL)
-    fixture.example("http_error", "policy_get", 9, "status 503, error overloaded")
+        fixture.example(violation, "audit_verify", 10, EVIL, status=200)
+    fixture.example("http_error", "policy_get", 9, "status 503, error overloaded", status=503)
     fixture.preflight["warnings"] = [EVIL]
     return fixture.write()

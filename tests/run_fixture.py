@@ -194,10 +194,10 @@ class RunFixture:
             self.resources.append((STARTED + second, source, cpu, memory, int(memory * (8 << 30))))
         return self
 
-    def example(self, kind: str, operation: str, second: int, text: str) -> None:
-        """A violation or an error in words."""
+    def example(self, kind: str, operation: str, second: int, text: str, status: int | None = None) -> None:
+        """A violation or an error in words; without a status as earlier versions wrote it."""
         row = {"kind": kind, "operation": operation, "second": STARTED + second, "region": REGION, "text": text}
-        self.examples.append(row)
+        self.examples.append(row if status is None else {**row, "status": status})
 
     def write(self, *, finished: bool = True, pages: bool = True) -> RunFolder:
         """Write everything; without ``run.json`` where the run did not finish.

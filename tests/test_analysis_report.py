@@ -180,7 +180,7 @@ def test_resources(known):
 
 def test_the_frame(known):
     """What was run, the preflight's warning, the note of closed load; header values stay secret."""
-    assert known["schema_version"] == "1.0"
+    assert known["schema_version"] == "1.1"
     assert known["test"] | {"started": None} == {
         "name": "fixture",
         "type": "smoke",

@@ -114,17 +114,24 @@ def expected(row):
 
 
 def test_troubles_are_the_json_s(seen):
-    """Each violation and error by operation: how often, when first, and the status that was seen."""
+    """Each violation and error by operation and status: how often, when first, with its examples."""
     page, told = seen
     rows = {row.attributes["data-trouble"]: row for row in page.all("tr", data_trouble=None)}
-    wanted = {f"{row['violation']} {row['operation']}": row for row in told["violations"]}
-    wanted |= {f"{row['outcome']} {row['operation']}": row for row in told["errors"]}
+    wanted = {}
+    for kind, troubles in (("violation", told["violations"]), ("outcome", told["errors"])):
+        for of in troubles:
+            assert sum(share["count"] for share in of["statuses"]) == of["count"]
+            wanted |= {f"{of[kind]} {of['operation']} {share['status']}": share for share in of["statuses"]}
     assert set(rows) == set(wanted)
-    for name, row in wanted.items():
+    assert {"http_error policy_get 503", "http_error policy_get 500", "timeout policy_get 0"} < set(rows)
+    for name, share in wanted.items():
         *_, count, first = rows[name].children
-        assert (count.text, first.text) == (f"{row['count']:,}", at_text(row["first_s"]))
-        assert all(" ".join(text.split()) in rows[name].text for text in row["examples"])
-    assert rows["http_error policy_get"].children[1].text == "503"
+        assert (count.text, first.text) == (f"{share['count']:,}", at_text(share["first_s"]))
+        assert all(" ".join(text.split()) in rows[name].text for text in share["examples"])
+    assert rows["http_error policy_get 503"].children[1].text == "503"
+    assert "overloaded" in rows["http_error policy_get 503"].text
+    assert "overloaded" not in rows["http_error policy_get 500"].text
+    assert rows["timeout policy_get 0"].children[1].text == "none"
 
 
 def test_promises_are_the_json_s(seen):

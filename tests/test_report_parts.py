@@ -18,8 +18,9 @@ from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.judging.assurances import PROMISES, assurances
 from acgs_load.analysis.reading.buckets import POINTS_MAX, buckets_of
 from acgs_load.analysis.reading.load import load_run
-from acgs_load.analysis.render_html import bar_width, statuses_text, to_html
+from acgs_load.analysis.render_html import bar_width, to_html
 from acgs_load.analysis.render_json import to_json
+from acgs_load.analysis.trouble_rows import rows_of, statuses_text
 from acgs_load.analysis.troubles import Trouble
 from acgs_load.contract import OPERATIONS, Outcome, Violation
 from acgs_load.histogram import Histogram
@@ -204,6 +205,7 @@ def test_bars_and_statuses(tmp_path):
     trouble = Trouble("http_error", "policy_get", 3, 1.0, ("status 503, error x", "status 500", "no number 404"))
     assert statuses_text(trouble) == "500, 503"
     assert statuses_text(replace(trouble, examples=())) == "–"
+    assert [(row.status, row.shown, row.count) for row in rows_of([trouble])] == [("", "500, 503", 3)]
 
 
 def test_comparison_is_the_json_s(tmp_path):

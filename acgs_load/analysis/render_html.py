@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import jinja2
@@ -20,12 +19,11 @@ from acgs_load.analysis.judging.judged import Judged
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
-from acgs_load.analysis.troubles import Trouble
+from acgs_load.analysis.trouble_rows import rows_of
 from acgs_load.analysis.wording import NOT_MEASURED, at_text, margin_text, value_text
 
 BAR = 100.0
 """Where the limit stands on a threshold's bar, which ends at half as much again."""
-_STATUS = re.compile(r"\bstatus (\d{3})\b|\banswered (\d{3})\b")
 
 
 def to_html(report: Report) -> str:
@@ -43,7 +41,6 @@ def to_html(report: Report) -> str:
         at=at_text,
         percent=_percent,
         bar=bar_width,
-        statuses=statuses_text,
         plain=_plain,
         moved=moved_text,
         interval=interval_text,
@@ -66,6 +63,8 @@ def _shown(report: Report) -> dict[str, Any]:
         "states": _states(report),
         "not_measured": NOT_MEASURED,
         "advice": advice,
+        "violations": list(rows_of(report.violations)),
+        "errors": list(rows_of(report.errors)),
         "assurances": promises,
         "drawings": [drawing_of(panel) for panel in drawn],
         "undrawn": [panel.title for panel in report.panels if panel.empty],
@@ -118,12 +117,6 @@ def bar_width(row: Judged) -> float | None:
     if not row.limit:
         return 0.0 if not row.value else 1.5 * BAR
     return round(min(1.5, max(0.0, row.value / row.limit)) * BAR, 1)
-
-
-def statuses_text(row: Trouble) -> str:
-    """The statuses that the examples of an error tell."""
-    found = {next(filter(None, match.groups())) for text in row.examples for match in _STATUS.finditer(text)}
-    return ", ".join(sorted(found)) or "–"
 
 
 def _percent(value: float | None) -> str:

@@ -134,6 +134,7 @@ def _trouble(row: Trouble, kind: str) -> dict[str, Any]:
         "count": row.count,
         "first_s": row.first_s,
         "examples": list(row.examples),
+        "statuses": [{**asdict(share), "examples": list(share.examples)} for share in row.statuses],
     }
 
 

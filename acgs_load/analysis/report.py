@@ -19,7 +19,7 @@ from acgs_load.analysis.troubles import Trouble
 from acgs_load.errors import ExitCode
 from acgs_load.measures import Measure
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 Status = Literal["PASS", "FAIL", "INVALID"]
 
 

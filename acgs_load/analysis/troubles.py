@@ -13,6 +13,17 @@ EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
+class StatusShare:
+    """How much of a trouble came with one status."""
+
+    status: str
+    """``503``; ``4xx`` for one that is not registered, ``0`` where no status line came."""
+    count: int
+    first_s: float
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A violation, or an error outcome, of one operation."""
 
@@ -22,6 +33,8 @@ class Trouble:
     first_s: float | None
     """Second of the run in which it was first seen; None where the input does not tell."""
     examples: tuple[str, ...]
+    statuses: tuple[StatusShare, ...] = ()
+    """Most frequent first; empty where the input does not count by status."""
 
 
 def violations(run: Run) -> list[Trouble]:
@@ -37,7 +50,7 @@ def errors(run: Run) -> list[Trouble]:
 
 def _troubles(run: Run, order: list[str], violations: bool) -> list[Trouble]:
     found = run.timeline.counted("violations" if violations else "outcomes")
-    examples = _examples(run)
+    examples, shares = _examples(run), _shares(run)
     rows = [
         Trouble(
             kind,
@@ -45,6 +58,7 @@ def _troubles(run: Run, order: list[str], violations: bool) -> list[Trouble]:
             count,
             max(0.0, first - run.record.started_s),
             tuple(examples.get((kind, operation), ())[:EXAMPLES]),
+            tuple(shares.get((kind, operation), ())),
         )
         for (kind, operation), (count, first) in found.items()
         if violations or kind in order
@@ -60,6 +74,23 @@ def _troubles(run: Run, order: list[str], violations: bool) -> list[Trouble]:
             row.operation,
         ),
     )
+
+
+def _shares(run: Run) -> dict[tuple[str, str], list[StatusShare]]:
+    """By kind and operation, most frequent first."""
+    found: dict[tuple[str, str], list[StatusShare]] = defaultdict(list)
+    texts: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for example in sorted(run.examples, key=lambda row: row.second):
+        known = texts[example.kind, example.operation, example.status]
+        if example.text not in known:
+            known.append(example.text)
+    counted = run.timeline.counted("failures")
+    for (label, operation), (count, first) in sorted(counted.items(), key=lambda row: (-row[1][0], row[0])):
+        status, _, kind = label.partition(" ")
+        of = tuple(texts.get((kind, operation, status), ())[:EXAMPLES])
+        share = StatusShare(status, count, max(0.0, first - run.record.started_s), of)
+        found[kind, operation].append(share)
+    return found
 
 
 def _examples(run: Run) -> dict[tuple[str, str], list[str]]:

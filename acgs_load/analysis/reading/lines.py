@@ -18,8 +18,16 @@ _WRONG = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The JSON value. Raises ValueError for no JSON, for NaN and for numbers beyond all sense."""
-    return json.loads(text, parse_float=number, parse_int=whole, parse_constant=number)
+    """The JSON value. Raises ValueError for no JSON, NaN, numbers beyond all sense and halves of characters."""
+    value = json.loads(text, parse_float=number, parse_int=whole, parse_constant=number)
+    _check_text(value, b"\\ud" in (text.encode() if isinstance(text, str) else text).lower())
+    return value
+
+
+def _check_text(value: Any, escaped: bool) -> None:
+    """Raises ValueError for half of a character, which JSON can escape and nobody can write down."""
+    if escaped:
+        json.dumps(value, ensure_ascii=False).encode()
 
 
 def number(text: str) -> float:
@@ -85,7 +93,9 @@ def parsed_line(path: Path, place: int, line: bytes, parse: Callable[[dict[str, 
     """The row in one line of JSON. Raises UsageError, naming file and line, where it is none."""
     try:
         # whole numbers are many here, and each is checked where it is used
-        return parse(_LINES.decode(line.decode()))
+        value = _LINES.decode(line.decode())
+        _check_text(value, b"\\ud" in line.lower())
+        return parse(value)
     except _WRONG as error:
         raise UsageError(f"{path}, line {place}: not what a run writes ({_reason(error)}); restore it") from error
 

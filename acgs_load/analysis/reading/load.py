@@ -25,7 +25,7 @@ from acgs_load.health import HealthRow
 from acgs_load.plan import Plan
 from acgs_load.plan_soundness import first_wrong
 from acgs_load.run_folder import RunFolder
-from acgs_load.samples import COUNTED, Window, WindowKey
+from acgs_load.samples import COUNTED, Window, WindowKey, status_label
 from acgs_load.timeline import Phase, Timeline
 from acgs_load.usage import ResourceRow
 
@@ -48,6 +48,8 @@ class Example(NamedTuple):
     second: int
     region: str
     text: str
+    status: str = ""
+    """As windows count it (``status_label``); empty in runs of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,17 @@ def load_run(folder: RunFolder, told: Told | None = None) -> Run:
         tuple(_rows(read_table(folder.generators, _health), folder.generators.name, missing)),
         tuple(_rows(read_table(folder.resources, _resource), folder.resources.name, missing, expected=False)),
         tuple(_rows(read_json_lines(folder.violations, _example), folder.violations.name, missing, expected=False)),
-        read_object(folder.preflight) or {},
+        _preflight(folder),
         tuple(missing),
     )
+
+
+def _preflight(folder: RunFolder) -> dict[str, Any]:
+    raw = read_object(folder.preflight) or {}
+    warnings = raw.get("warnings") or []
+    if not isinstance(warnings, list) or not all(isinstance(text, str) for text in warnings):
+        raise UsageError(f"{folder.preflight}: its warnings are no texts; restore the file")
+    return raw
 
 
 def _rows(read: tuple[list[Any], bool], name: str, missing: list[str], expected: bool = True) -> Iterable[Any]:
@@ -223,4 +233,6 @@ def _resource(cells: dict[str, str]) -> ResourceRow:
 
 
 def _example(raw: dict[str, Any]) -> Example:
-    return Example(str(raw["kind"]), str(raw["operation"]), int(raw["second"]), str(raw["region"]), str(raw["text"]))
+    status = status_label(int(raw["status"])) if "status" in raw else ""
+    kind, operation, region, text = (str(raw[name]) for name in ("kind", "operation", "region", "text"))
+    return Example(kind, operation, int(raw["second"]), region, text, status)
