@@ -30,6 +30,8 @@ from acgs_load.traffic.engine.runners import Conducted, ConductedLocal, Conducte
 from acgs_load.traffic.engine.web_edits import serve_edits
 from acgs_load.traffic.engine.web_login import default_options, guard
 from acgs_load.traffic.engine.web_metrics import serve_metrics
+from acgs_load.traffic.engine.web_start import offer_types
+from acgs_load.traffic.engine.web_tabs import serve_tabs
 from acgs_load.traffic.engine.wire import seal
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment
@@ -61,6 +63,7 @@ def plug(equipment: Equipment) -> None:
     raise_descriptor_limit()
     signals.install()
     events.init_command_line_parser.add_listener(default_options)
+    offer_types()
     events.init.add_listener(_begin)
     events.user_error.add_listener(_user_error)
 
@@ -97,6 +100,7 @@ def _begin(environment: Environment, **_others: Any) -> None:
         guard(environment)
         serve_edits(environment, runner.conductor)
         serve_metrics(environment, runner.conductor.metrics)
+        serve_tabs(environment, runner.conductor)
         signals.follow(lambda number: _end_all(environment, number))
 
 

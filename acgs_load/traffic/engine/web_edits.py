@@ -13,7 +13,7 @@ from acgs_load.traffic.master.conductor import Conductor
 from acgs_load.traffic.master.edits import change_rate, change_users
 
 SWARM, PAGE = "locust.swarm", "locust.index"
-LINK = b'<a href="rate" style="position:fixed;right:1em;bottom:.5em;font:14px sans-serif">Change the rate</a></body>'
+LINK = b'<a class="acgs-link acgs-second" href="rate">Change the rate</a></body>'
 FORM = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Change the rate</title>
 <body style="font:16px sans-serif;margin:3em"><h1>Change the rate</h1>
 <p role="status">{said}</p>
@@ -42,6 +42,7 @@ def _swarm(conductor: Conductor, host: str | None, start: Callable[[], Any]) -> 
         return _edited(conductor, host)
     try:
         conductor.demand_permission(request.form.get("host") or host or "")
+        conductor.take_form(request.form)
     except UsageError as error:
         return jsonify({"success": False, "message": str(error)})
     return start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from acgs_load.errors import UsageError
 from acgs_load.permission import demand_permission, memory_place, remembered
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder, create_run_folder, write_atomically
+from acgs_load.settings_table import TEST_TYPES
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
 
 ANALYZER = Path(__file__).resolve().parents[3] / "performance_analyzer.py"
+
+OPTIONS = {"users": "num_users", "spawn_rate": "spawn_rate"}
+"""Flags of ours by Locust's options."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,26 +37,24 @@ class BareRun:
         self._environment = environment
         self._csv: CompleteCsvFiles | None = None
         self._writer: Any = None
-        self.draft = plan = self._plan({})
+        self.draft = self._plan({})
         """What a run would be if nobody said anything."""
-        self._defaults = {"num_users": plan.users_max, "spawn_rate": plan.spawn_rate}
         options: Any = environment.parsed_options
         self._run_time = options.run_time
         # the form shows, and Locust takes for given, what would happen anyway
-        for name, value in self._defaults.items():
+        for name, value in self._defaults().items():
             if getattr(options, name) is None:
                 setattr(options, name, value)
-        environment.host = environment.host or plan.target
+        environment.host = environment.host or self._plan(self._type()).target
 
     def begin(self) -> tuple[Plan, RunFolder]:
         """Plan and folder of a run that begins now. Raises LoadTestError."""
         self._close_csv()  # those of a run that never began
         options: Any = self._environment.parsed_options
-        asked: dict[str, object] = {
-            flag: getattr(options, name)
-            for flag, name in (("users", "num_users"), ("spawn_rate", "spawn_rate"))
-            if getattr(options, name) != self._defaults[name]
-        }
+        asked, defaults = self._type(), self._defaults()
+        for flag, name in OPTIONS.items():
+            if getattr(options, name) != defaults[name]:
+                asked[flag] = getattr(options, name)
         if options.run_time:
             asked["duration"] = f"{options.run_time:g}s"
         options.run_time = self._run_time  # an empty field in the next form means the default, not this run's
@@ -71,6 +74,33 @@ class BareRun:
         self._writer = gevent.spawn(self._csv.stats_writer)
         logger.info("run folder %s", folder.path)
         return plan, folder
+
+    def take_form(self, form: Mapping[str, str]) -> None:
+        """What a start form does not say is what the type of test that it names means, not what was said before."""
+        chosen = {"test_type": form["test_type"]} if "test_type" in form else self._type()
+        for field, name in (("user_count", "num_users"), ("spawn_rate", "spawn_rate")):
+            if not form.get(field):
+                setattr(self._environment.parsed_options, name, self._defaults(chosen)[name])
+
+    def type_defaults(self) -> dict[str, dict[str, float]]:
+        """Users and spawn rate of each type of test, as it is here; types that do not fit the settings are left out."""
+        found: dict[str, dict[str, float]] = {}
+        for test_type in TEST_TYPES:
+            try:
+                plan = self._plan({"test_type": test_type})
+            except UsageError:
+                continue  # said when somebody starts it
+            found[test_type] = {"users": plan.users_max, "spawn_rate": round(plan.spawn_rate, 3)}
+        return found
+
+    def _type(self) -> dict[str, object]:
+        """The type of test that Locust's command line or form names; nothing where Locust was not told to ask."""
+        named = getattr(self._environment.parsed_options, "test_type", None)
+        return {"test_type": named} if named else {}
+
+    def _defaults(self, chosen: Mapping[str, object] | None = None) -> dict[str, float]:
+        plan = self._plan(dict(self._type() if chosen is None else chosen))
+        return {"num_users": plan.users_max, "spawn_rate": plan.spawn_rate}
 
     def end(self, folder: RunFolder) -> int:
         """Judge the run, unless somebody else is to do so; gives the verdict's exit code."""

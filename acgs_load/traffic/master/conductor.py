@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,21 @@ class Conductor:
         if course is not None:
             course.end(reason)
         return self.busy
+
+    def take_form(self, form: Mapping[str, str]) -> None:
+        """A start form is about to begin a run. Raises UsageError."""
+        if self._bare is not None:
+            self._bare.take_form(form)
+
+    def type_defaults(self) -> dict[str, dict[str, float]]:
+        """Users and spawn rate that each type of test means; empty where a runner made the plan."""
+        return self._bare.type_defaults() if self._bare is not None else {}
+
+    def regions(self) -> list[str]:
+        """The regions that the run, or the last one, is known to have."""
+        planned = {node.region for node in self._plan.nodes} if self._plan is not None else set()
+        seen = {part.name for part in self.lookout.latest.regions} if self.lookout is not None else set()
+        return sorted(planned | seen)
 
     def edit(self, change: Callable[[Course, PlanShape], str]) -> str:
         """Change the load of the run that is going on; gives what ``change`` says. Raises UsageError."""

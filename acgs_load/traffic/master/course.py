@@ -19,7 +19,7 @@ from acgs_load.samples import Window, WindowKey
 from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.engine.locust_feed import LocustFeed
 from acgs_load.traffic.master.crew import Crew, Member
-from acgs_load.traffic.master.telemetry import Telemetry
+from acgs_load.traffic.master.telemetry import SETTLING_S, Telemetry
 from acgs_load.traffic.passport import versions
 from acgs_load.traffic.phases import AFTER, PhaseBook, ramp_end_s
 from acgs_load.traffic.worker.rate_curve import RateCurve
@@ -63,6 +63,8 @@ class Course:
     """The most users that anybody asked for beside the plan."""
     health: dict[str, HealthRow] = field(default_factory=dict)
     """The latest row of each process that watches itself."""
+    settled_second: int = 0
+    """Epoch second before which everything was written, and shown to the listeners."""
     users_now: int = 0
     users_reached: int = 0
     without_token: int | None = None
@@ -123,7 +125,9 @@ class Course:
     def settle(self, everything: bool = False) -> None:
         """Write what is old enough, and show it to the listeners."""
         self.closed = everything
-        batch = self.telemetry.close() if everything else self.telemetry.settle(self.clock.now_s())
+        now_s = self.clock.now_s()
+        batch = self.telemetry.close() if everything else self.telemetry.settle(now_s)
+        self.settled_second = int(now_s) + 1 if everything else int(now_s) - SETTLING_S
         if self.locust is not None:
             labels, self._labels = self._labels, {}
             self.locust.feed(batch, labels)

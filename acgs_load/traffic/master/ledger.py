@@ -51,6 +51,8 @@ class Ledger:
     def count_users(self, second: int, users: int) -> None:
         """Note how many users there are in an epoch second."""
         place = max(0, second - self._begin) // self.width_s
+        # as many as before, where nobody looked in between
+        self._users += self._users[-1:] * (place - len(self._users)) if self._users else [None] * place
         self._users += [None] * (place + 1 - len(self._users))
         self._users[place] = max(self._users[place] or 0, users)
         self._shrink()

@@ -17,7 +17,6 @@ from acgs_load.traffic.master.alarms import Alarms
 from acgs_load.traffic.master.course import Course
 from acgs_load.traffic.master.ledger import ALL, Ledger
 from acgs_load.traffic.master.target_tail import TargetTail
-from acgs_load.traffic.master.telemetry import SETTLING_S
 from acgs_load.traffic.phases import AFTER
 
 EVERY_S = 1.0
@@ -81,11 +80,12 @@ class Lookout:
 
     @property
     def _settled(self) -> int:
-        """Epoch second up to which everything is known."""
+        """Epoch second before which everything is known."""
         course = self._course
+        last = course.settled_second
         if course.closed and course.ended_s is not None:
-            return int(course.ended_s) + 1
-        return max(int(course.started_s), int(course.clock.now_s()) - SETTLING_S)
+            last = min(last, int(course.ended_s) + 1)
+        return max(int(course.started_s), last)
 
     def _snapshot(self) -> Snapshot:
         course, ledger, settled = self._course, self._ledger, self._settled
