@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -33,6 +34,13 @@ def dom_of(path: Path, *flags: str) -> str:
         command = [str(CHROMIUM), *FLAGS, *flags, f"--user-data-dir={profile}", "--dump-dom", path.as_uri()]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
     return done.stdout
+
+
+def unguarded(page: str) -> str:
+    """The page without its policy, for tests that put a script of their own into it."""
+    bare = re.sub(r"<meta http-equiv=[^>]*>", "", page, count=1)
+    assert bare != page
+    return bare
 
 
 class Element:

@@ -11,6 +11,7 @@ from acgs_load.analysis.advice import advice_of
 from acgs_load.analysis.command import again_of, command_of
 from acgs_load.analysis.comparing.regressions import interval_text, moved_text
 from acgs_load.analysis.drawing.closeup_drawing import closeup_drawing, spark_of
+from acgs_load.analysis.drawing.page_policy import policy_of
 from acgs_load.analysis.drawing.page_script import TEMPLATES, drawn_panels, script_of
 from acgs_load.analysis.drawing.palette import INKS
 from acgs_load.analysis.drawing.shapes import drawing_of
@@ -45,7 +46,9 @@ def to_html(report: Report) -> str:
         moved=moved_text,
         interval=interval_text,
     )
-    return environment.get_template("report.html.j2").render(**_shown(report), script=script_of(report))
+    script = script_of(report)
+    page = environment.get_template("report.html.j2")
+    return page.render(**_shown(report), script=script, policy=policy_of(script))
 
 
 def _shown(report: Report) -> dict[str, Any]:
