@@ -1,6 +1,7 @@
 # make demo    load the embedded reference gateway for half a minute; ends with a verdict and a report
 # make test    run the tests
-# make check   format, lint, types
+# make check   format, lint, types, dangerous code (bandit), known flaws of the dependencies (pip-audit, where it is online)
+# make fuzz    10,000 cases of bad input, then the HTTP parser for MINUTES=5
 # make campaign  every planted defect in every type of test; two hours on two cores, goes on where it was stopped
 # make crashes   two hundred runs in which a process is killed at a random moment; an hour and a half
 # make help    this text
@@ -11,7 +12,9 @@ BIN := $(VENV)/bin
 CODE := acgs_load tests benchmarks run_load_test.py locustfile.py distributed_config.py performance_analyzer.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check campaign crashes
+MINUTES ?= 5
+
+.PHONY: help demo test check campaign crashes fuzz
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -33,6 +36,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive acgs_load benchmarks $(filter %.py,$(CODE))
+	$(BIN)/python .ci/audit
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -140,7 +140,7 @@ def _stamp() -> str:
 def _baseline(said: str, folder: str) -> str:
     """The folder of an earlier run, absolute: to learn after the run that there is none would be late."""
     path = Path(folder).absolute()
-    if not (path / "plan.json").is_file():
+    if not os.path.isfile(path / "plan.json"):  # pathlib raises for names that are too long
         raise UsageError(f"{said} {folder}: holds no run; name the folder of a finished one, with its plan.json")
     return str(path)
 
@@ -148,7 +148,7 @@ def _baseline(said: str, folder: str) -> str:
 def _ca_file(said: str, file: str) -> str:
     """The file of authorities, absolute: the processes of the run may start elsewhere."""
     path = Path(file).absolute()
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UsageError(f"{said} {file}: no such file; name a PEM file of the authorities to trust")
     from acgs_load.authorities import trusting
 

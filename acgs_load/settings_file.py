@@ -92,7 +92,7 @@ class _UniqueLoader(yaml.SafeLoader):
 
 
 def _yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_UniqueLoader)
+    return yaml.load(text, Loader=_UniqueLoader)  # nosec B506  # a safe loader
 
 
 def _demand_tree(path: str, value: object) -> None:

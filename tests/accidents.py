@@ -80,9 +80,13 @@ def spoilt_bytes(draw: st.DrawFn, data: bytes) -> bytes:
 @st.composite
 def spoilt_json(draw: st.DrawFn, data: bytes) -> bytes:
     """A JSON document with wrong values in it, or wrong bytes."""
+    try:
+        value = json.loads(data)
+    except ValueError:  # spoilt already
+        return draw(spoilt_bytes(data))
     if draw(st.integers(0, 3)) == 0:
         return draw(spoilt_bytes(data))
-    return json.dumps(draw(spoilt_value(json.loads(data)))).encode()
+    return json.dumps(draw(spoilt_value(value))).encode()
 
 
 @st.composite

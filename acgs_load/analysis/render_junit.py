@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405  # writes only
 
 from acgs_load.analysis.comparing.baseline import Comparison
 from acgs_load.analysis.comparing.regressions import change_text

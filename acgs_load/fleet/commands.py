@@ -43,7 +43,8 @@ class Command:
 
 def master_command(plan: Plan, folder: RunFolder) -> Command:
     """The master: coordinates, writes what was measured, serves the web UI where one is wanted."""
-    bind_host = plan.master_bind_host or ("0.0.0.0" if started_by_hand(plan) else "127.0.0.1")
+    everywhere = "0.0.0.0"  # nosec B104  # only for workers that people start on other machines
+    bind_host = plan.master_bind_host or (everywhere if started_by_hand(plan) else "127.0.0.1")
     argv = [
         *_locust(),
         "--master",
