@@ -135,14 +135,6 @@ def _plan(folder: RunFolder) -> Plan:
     return plan
 
 
-def _preflight(folder: RunFolder) -> dict[str, Any]:
-    said = read_object(folder.preflight) or {}
-    warnings = said.get("warnings") or []
-    if not isinstance(warnings, list) or not all(isinstance(text, str) for text in warnings):
-        raise UsageError(f"{folder.preflight}: warnings are no list of texts; restore the file")
-    return said
-
-
 def _record(folder: RunFolder, plan: Plan, windows: Columns) -> RunRecord:
     raw = read_object(folder.run)
     if raw is None:
