@@ -33,6 +33,7 @@ def test_lost_samples_and_lost_workers_are_told(tmp_path):
         "region": "us-west-2",
         "host": "h",
         "pid": 7,
+        "log": "",
         "cores": 2,
         "versions": {"suite": "1.0", "locust": None, "python": None, "gevent": None},
         "samples_sent": 9,

@@ -34,12 +34,12 @@ def losses(run: Run) -> Iterator[str]:
         yield (
             f"only {left} of {len(record.workers)} workers were left, fewer than the {record.workers_least} that "
             f"--min-workers {run.plan.min_workers:.0%} demands, so the run was ended; lost{_named(lost)}; "
-            "see logs/worker-<n>.log, and the kernel log for memory, and run again"
+            "see its log in logs/, and the kernel log for memory, and run again"
         )
     elif record.ended_by == "workers_lost" or _missing(record):
         yield (
             f"{record.workers_lost or 'all'} of {len(record.workers)} workers lost{_named(lost)}; "
-            "their load and samples are missing; see logs/worker-<n>.log, and the kernel log for memory, and run again"
+            "their load and samples are missing; see its log in logs/, and the kernel log for memory, and run again"
         )
     made_good = sum(worker.missing or 0 for worker in record.workers if worker.made_good)
     if record.samples_lost and record.samples_lost > made_good:
@@ -62,11 +62,11 @@ def loss_warnings(run: Run) -> Iterator[str]:
             yield _made_good(worker, record)
         elif worker.gaps and not worker.lost:
             spans = ", ".join(f"from {at_text(begin)} to {at_text(end)}" for begin, end in worker.gaps)
-            yield f"worker {worker.number} ({worker.region}) was silent {spans} and came back; others had its users"
+            yield f"worker {worker.where} was silent {spans} and came back; others had its users"
 
 
 def _made_good(worker: Worker, record: RunRecord) -> str:
-    where = f"worker {worker.number} ({worker.region})"
+    where = f"worker {worker.where}"
     salvaged = f"{worker.salvaged or 0:,} samples that had not arrived are from its spool"
     of = f"{worker.missing:,}" if worker.missing else "none"
     sum_up = f"{salvaged}, {of} of its {worker.samples_sent or 0:,} are lost"
@@ -88,5 +88,5 @@ def gaps(record: RunRecord) -> Iterator[Gap]:
 
 
 def _named(lost: Iterable[Worker]) -> str:
-    names = [f"{worker.number} ({worker.region})" for worker in lost]
+    names = [worker.where for worker in lost]
     return f": {', '.join(names[:NAMED_MAX])}" if names else ""

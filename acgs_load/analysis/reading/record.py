@@ -25,6 +25,13 @@ class Worker(NamedTuple):
     salvaged: int | None = None
     """Samples that its spool added to what had arrived; None where no spool was merged."""
     samples_per_s_max: int = 0
+    log: str = ""
+    """Its file in ``logs/``; the processes connect in any order, so the numbers there are others."""
+
+    @property
+    def where(self) -> str:
+        """How a sentence names it."""
+        return f"{self.number} ({self.region}{f', {self.log}' if self.log else ''})"
 
     @property
     def missing(self) -> int | None:
@@ -176,6 +183,7 @@ def _worker(row: Mapping[str, Any]) -> Worker:
         tuple((float(begin), float(end)) for begin, end in row.get("gaps") or ()),
         None if salvaged is None else int(salvaged),
         int(row.get("samples_per_s_max") or 0),
+        str(row.get("log") or ""),
     )
 
 

@@ -55,6 +55,7 @@ class Member:
             "region": self.identity.get("region", ""),
             "host": self.identity.get("host", ""),
             "pid": self.identity.get("pid"),
+            "log": self.identity.get("log", ""),
             "cores": self.identity.get("cores"),
             "versions": {name: self.identity.get(name) for name in ("suite", "locust", "python", "gevent")},
             "samples_sent": self.told.get("samples", 0),

@@ -199,11 +199,13 @@ class Station:
 
     def identity(self) -> dict[str, Any]:
         """Who this is: its passport, and what it found out about itself."""
+        options = getattr(self._seat.environment, "parsed_options", None)
         return {
             **passport(self.region),
             "descriptors": raise_descriptor_limit(),
             "corrected_ms": round(self.clock.corrected_s * 1e3, 3),
             "spooled": bool(os.environ.get(SPOOL_VARIABLE)),
+            "log": os.path.basename(getattr(options, "logfile", None) or ""),
         }
 
     def _open_spool(self, plan: Plan) -> SpoolWriter | None:
