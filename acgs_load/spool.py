@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acgs_load.plan import Plan
+from acgs_load.run_folder import RunFolder
+
 SPOOL_VARIABLE = "ACGS_SPOOL_DIR"
-"""Where a worker keeps its spool; without it there is none."""
+"""Where a worker keeps its spool; by default in the run's folder, if there is such a folder on its machine."""
 EVERY_S = 0.5
 """How often what was recorded is spooled: the most that is lost with a worker."""
 _COUNT = struct.Struct("<Q")
@@ -78,6 +81,19 @@ class Spool:
 def spool_name(index: int, plan_sha256: str) -> str:
     """The file of a worker: several runs may share a place."""
     return f"worker-{index}-{plan_sha256[:8]}.jsonl"
+
+
+def spool_place(environ: Mapping[str, str], plan: Plan) -> Path | None:
+    """Where a worker keeps its spool: where it was told to, else in the run's folder if that can be seen from here."""
+    if environ.get(SPOOL_VARIABLE):
+        return Path(environ[SPOOL_VARIABLE])
+    folder = RunFolder(Path(plan.folder))
+    try:
+        # another machine may have a folder of this name; only the run's own holds this very plan
+        same = plan.folder and folder.plan.read_bytes() == plan.to_json().encode()
+    except OSError:
+        return None
+    return folder.spools if same else None
 
 
 def count_path(path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -12,8 +13,9 @@ from rich.console import Console
 from acgs_load.analysis.judge import analyse
 from acgs_load.analysis.terminal import print_report
 from acgs_load.analysis.write import JSON_NAME
-from acgs_load.errors import ExitCode, LoadTestError
+from acgs_load.errors import ExitCode, LoadTestError, UsageError
 from acgs_load.run_folder import RunFolder
+from acgs_load.salvage import salvage
 
 INTERVAL_S = 2.0
 DEPTH = 3
@@ -35,6 +37,7 @@ def watch_until(folder: Path, console: Console, wait: Callable[[float], object],
     """Look, analyse, wait, until ``ended``. A run that cannot be analysed is said once, and again when it changes."""
     refused: dict[Path, int] = {}
     while not ended():
+        _salvage_lost(folder)
         for path in finished(folder):
             if ended():
                 return
@@ -47,6 +50,15 @@ def watch_until(folder: Path, console: Console, wait: Callable[[float], object],
                 refused[path] = changed_ns
                 console.print(f"not analysed: {error}", style="red", soft_wrap=True, highlight=False, markup=False)
         wait(INTERVAL_S)
+
+
+def _salvage_lost(folder: Path) -> None:
+    """A run whose master was lost is finished once its workers' spools are put together."""
+    for depth in range(DEPTH + 1):
+        for spools in folder.glob("/".join(["*"] * depth + ["spools"])):
+            if not (spools.parent / "run.json").exists():
+                with suppress(UsageError):  # told when somebody asks for its report
+                    salvage(RunFolder(spools.parent))
 
 
 def finished(folder: Path) -> Iterator[Path]:

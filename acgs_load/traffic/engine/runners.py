@@ -36,6 +36,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from acgs_load.errors import ExitCode
 from acgs_load.secret import SECRET_VARIABLE
 from acgs_load.traffic.engine.parent import PARENT_VARIABLE
+from acgs_load.traffic.engine.web_login import LOOPBACK
 from acgs_load.traffic.engine.wire import sealed, watch_refusals
 from acgs_load.traffic.master.conductor import Conductor
 from acgs_load.traffic.messages import HELLO, PING, REFUSED, REPORT, TO_MASTER, TO_WORKERS
@@ -222,6 +223,9 @@ class ConductedMaster(Conducted, MasterRunner):
         super().__init__(environment, master_bind_host, master_bind_port)
         if sealed():
             self.greenlet.spawn(watch_refusals, self.server.socket, self._sealed_out)
+        elif master_bind_host not in LOOPBACK:
+            where = "every interface" if master_bind_host == "*" else master_bind_host
+            logger.warning("the master listens on %s without %s: whoever reaches it can join", where, SECRET_VARIABLE)
 
     def _sealed_out(self, failures: int, _mismatched: bool) -> None:
         """Somebody dialled who does not know the secret; it tries again and again, so not every time is told."""

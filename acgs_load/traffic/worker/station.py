@@ -7,7 +7,6 @@ import math
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,7 +14,7 @@ import gevent
 
 from acgs_load.errors import LoadTestError
 from acgs_load.plan import Plan
-from acgs_load.spool import SPOOL_VARIABLE, SpoolWriter, spool_name
+from acgs_load.spool import SpoolWriter, spool_name, spool_place
 from acgs_load.traffic.clock import Clock
 from acgs_load.traffic.engine.users import AcgsUser, Visit, follow_mix
 from acgs_load.traffic.messages import DEAL, END, FINAL, PLAN, PONG, RATE, READY, START
@@ -204,20 +203,20 @@ class Station:
             **passport(self.region),
             "descriptors": raise_descriptor_limit(),
             "corrected_ms": round(self.clock.corrected_s * 1e3, 3),
-            "spooled": bool(os.environ.get(SPOOL_VARIABLE)),
+            "spooled": self._plan is not None and spool_place(os.environ, self._plan) is not None,
             "log": os.path.basename(getattr(options, "logfile", None) or ""),
         }
 
     def _open_spool(self, plan: Plan) -> SpoolWriter | None:
-        place = os.environ.get(SPOOL_VARIABLE)
-        if not place:
+        place = spool_place(os.environ, plan)
+        if place is None:
             return None
-        path = Path(place, spool_name(self._index, plan.sha256))
+        path = place / spool_name(self._index, plan.sha256)
         try:
             return SpoolWriter(path, {"plan_sha256": plan.sha256, "index": self._index, **passport(self.region)})
         except OSError as error:
-            logger.error("%s %s: %s; nothing is spooled", SPOOL_VARIABLE, path, error.strerror)  # noqa: TRY400
-            self._errors.append(f"{SPOOL_VARIABLE}: {error.strerror}; nothing was spooled")
+            logger.error("spool %s: %s; nothing is spooled", path, error.strerror)  # noqa: TRY400
+            self._errors.append(f"spool {path}: {error.strerror}; nothing was spooled")
             return None
 
     def _equip_arrivals(self, plan: Plan, started_s: float, mine: Deal) -> None:
