@@ -9,7 +9,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := acgs_load tests benchmarks run_load_test.py locustfile.py distributed_config.py performance_analyzer.py
+CODE := acgs_load tests benchmarks monitoring run_load_test.py locustfile.py distributed_config.py performance_analyzer.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 MINUTES ?= 5

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import yaml
 from composing import PROJECT, services
-from course_fixture import window_at
+from course_fixture import arrival_counts, window_at
 from prometheus_client.parser import text_string_to_metric_families
 from querying import read_query
 from test_exporter import of_a_run
@@ -31,8 +31,11 @@ OF_OTHERS = {
     "node_cpu_seconds_total": {"cpu", "mode"},
     "node_memory_MemAvailable_bytes": set(),
     "node_memory_MemTotal_bytes": set(),
+    "node_load1": set(),
+    **{f"node_network_{way}_bytes_total": {"device"} for way in ("receive", "transmit")},
+    **{f"node_disk_{way}_bytes_total": {"device"} for way in ("read", "written")},
 }
-"""What Prometheus and node-exporter publish; a real run asks them (test_dashboards_live)."""
+"""What Prometheus and node-exporter publish; a real run asks them (test_dashboards)."""
 SCRAPED = {"job", "instance", "le"}
 """Labels that a scrape or a histogram adds."""
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool")
@@ -41,8 +44,12 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no
 def _exported() -> dict[str, set[str]]:
     """Metric → labels, as the load generator and the reference gateway really publish them."""
     with TemporaryDirectory() as folder:
-        exporter, course = of_a_run(Path(folder), window_at(1, 3))
-        exporter.heed(Lookout(course, PlanShape()))
+        exporter, course = of_a_run(Path(folder), window_at(1, 3), rate="10")
+        course.crew.get("a").told["arrivals"] = arrival_counts()
+        lookout = Lookout(course, PlanShape())
+        lookout._see(*window_at(1, 3))
+        lookout.latest = lookout._snapshot()
+        exporter.heed(lookout)
     course.take_health([HealthRow(1, "worker-0", "eu-west-1", 0.5, 1000, 1.5, 30, 10, 0, 0)])
     gateway = Metrics()
     gateway.observe("policy_get", 200, 1_000_000)
@@ -63,7 +70,7 @@ def _rules() -> list[dict]:
 
 
 def _known() -> dict[str, set[str]]:
-    recorded = {rule["record"]: set() for rule in _rules() if "record" in rule}
+    recorded = {rule["record"]: {"run", "instance"} for rule in _rules() if "record" in rule}
     return {**_exported(), **recorded, **OF_OTHERS}
 
 
@@ -96,11 +103,14 @@ def test_queries_ask_for_what_exists():
 
 
 def test_choices_exist():
-    """The dashboard's choices are values of labels that the generators publish."""
+    """The dashboards' choices are values of labels that the generators publish."""
     exported = _exported()
     for path in DASHBOARDS:
-        for choice in json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]:
-            metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", choice["query"]["query"]).groups()
+        choices = json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]
+        queries = [choice["query"]["query"] for choice in choices if choice["type"] == "query"]
+        assert len(queries) == 3
+        for query in queries:
+            metric, label = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", query).groups()
             assert label in exported[metric]
 
 
@@ -127,11 +137,11 @@ def test_dashboard_is_provisioned():
     grafana = services()["grafana"]
     path = provider["options"]["path"]
     assert f"./monitoring/grafana/dashboards:{path}:ro" in grafana["volumes"]
-    assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == f"{path}/{DASHBOARDS[0].name}"
+    assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == f"{path}/acgs-load.json"
     assert source["url"] == "http://prometheus:9090"
     for dashboard in DASHBOARDS:
         text = dashboard.read_text(encoding="utf-8")
-        assert text.count('"uid": ') == text.count(f'"uid": "{source["uid"]}"') + 1  # and its own
+        assert text.count('"uid": ') == text.count(f'"uid": "{source["uid"]}"') + 1, "and its own"
 
 
 def test_panels_are_told_apart():
@@ -172,7 +182,7 @@ def test_promtool_accepts_configuration_and_rules():
 @needs_promtool
 def test_dashboard_queries_are_promql(tmp_path):
     """Each query parses once Grafana's variables are filled in."""
-    filled = [query.replace("$__rate_interval", "20s") for query in _dashboard_queries()]
+    filled = [query.replace("$__rate_interval", "20s").replace("$__range", "5m") for query in _dashboard_queries()]
     rules = [{"record": f"panel:{number}", "expr": query} for number, query in enumerate(filled)]
     file = tmp_path / "panels.yml"
     file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8")

@@ -44,6 +44,9 @@ def run_families(run: str, course: Course) -> Iterator[Metric]:
     labels = {"run": run}
     planned = plan.users_at(elapsed_s) if course.ended_by is None else 0
     yield _one("acgs_load_run_start_time_seconds", "When the run began, since the epoch.", course.started_s, labels)
+    ended_s = course.ended_s
+    lasted_s = course.elapsed_s if ended_s is None else ended_s - course.started_s
+    yield _one("acgs_load_run_elapsed_seconds", "How long the load has lasted.", lasted_s, labels)
     yield _one("acgs_load_run_planned_seconds", "How long the run is to last.", plan.duration_s, labels)
     yield _one("acgs_load_users", "Users running now.", course.users_now, labels)
     yield _one("acgs_load_users_planned", "Users that the plan wants now.", planned, labels)

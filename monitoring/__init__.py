@@ -1,0 +1,1 @@
+"""What watches a run from outside: Prometheus, its rules, and Grafana."""
