@@ -42,13 +42,13 @@ def test_a_tenth_more_latency_is_found():
     """Of 100 pairs of five minutes in which every latency is 10 % longer, 95 end as a regression beyond 5 %."""
     found = 0
     for seed in range(20_000, 20_000 + 2 * PAIRS, 2):
-        rows = changes(simulated(Course(), seed), simulated(Course(slower=1.1), seed + 1))
+        rows = changes([simulated(Course(), seed), simulated(Course(slower=1.1), seed + 1)])
         found += any(row.beyond and row.measure.startswith("latency") for row in rows)
     assert found >= 95
 
 
 def _called(before: Course, after: Course, seed: int) -> bool:
-    return any(row.word in DIFFERENT for row in changes(simulated(before, seed), simulated(after, seed + 1)))
+    return any(row.word in DIFFERENT for row in changes([simulated(before, seed), simulated(after, seed + 1)]))
 
 
 def test_seconds_that_are_alike_are_not_counted_as_if_they_were_not():
@@ -106,7 +106,7 @@ def test_students_t_is_that_of_the_tables(p, freedom, t):
 
 def rows_of(before: Course, after: Course, seed: int = 1) -> dict:
     """Figures of everything together, by measure."""
-    found = changes(simulated(before, seed), simulated(after, seed + 1))
+    found = changes([simulated(before, seed), simulated(after, seed + 1)])
     return {row.measure: row for row in found if row.operation == EVERYTHING}
 
 
@@ -142,7 +142,7 @@ def test_no_difference_is_only_said_where_a_regression_is_ruled_out():
 def test_comparing_twice_says_the_same():
     """Resampling is seeded."""
     pair = simulated(Course(seconds=60), 1), simulated(Course(seconds=60), 2)
-    assert changes(*pair) == changes(*pair)
+    assert changes(pair) == changes(pair)
 
 
 def test_the_interval_holds_the_true_ratio():

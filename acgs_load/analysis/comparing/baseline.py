@@ -104,7 +104,7 @@ def compared(
         str(baseline.folder.path),
         differences(run, baseline),
         rows,
-        changes(series_of(baseline.timeline), series_of(run.timeline), allowed),
+        changes((series_of(one.timeline) for one in (baseline, run)), allowed),
         tuple(distrust(baseline)),
         allowed,
         max_regression is not None,

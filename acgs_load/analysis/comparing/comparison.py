@@ -17,7 +17,7 @@ know; ``--max-regression`` is there for that.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,12 +85,13 @@ class Change:
         return self.word is Word.REGRESSION and self.worse is not None and self.worse > self.allowed
 
 
-def changes(
-    baseline: Mapping[str, Series], run: Mapping[str, Series], max_regression: float = MAX_REGRESSION
-) -> tuple[Change, ...]:
-    """Every figure that both runs measured: all operations together first, then each one."""
+def changes(runs: Iterable[Mapping[str, Series]], max_regression: float = MAX_REGRESSION) -> tuple[Change, ...]:
+    """Every figure that both runs measured: all operations together first, then each one.
+
+    ``runs`` are the baseline and the run, which may be made as they are asked for: one at a time is kept.
+    """
     random = np.random.default_rng(_SEED)
-    before, after = estimates_of(baseline, random), estimates_of(run, random)
+    before, after = (estimates_of(series, random) for series in runs)
     names = [EVERYTHING, *sorted(set(before) & set(after) - {EVERYTHING})]
     return tuple(
         _change(name, kind, before, after, _chance(name, len(names) - 1), max_regression)

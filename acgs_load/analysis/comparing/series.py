@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acgs_load.contract import AUTH_OPERATIONS, ERROR_OUTCOMES
-from acgs_load.histogram import bucket_middle_us
+from acgs_load.histogram import Histogram, bucket_index, bucket_middle_us
 from acgs_load.measures import measure
 from acgs_load.samples import Window, WindowKey
 from acgs_load.timeline import Timeline
 
 Numbers = NDArray[np.float64]
 CELLS_MAX = 600
+BUCKETS_MAX = bucket_index(10**18) + 1
+"""Nothing that a run times takes longer."""
 COMPARED = (
     "latency_p50_ms",
     "latency_p95_ms",
@@ -50,25 +52,30 @@ class Series:
     """The figures that the reports tell of it, by measure."""
 
 
+Entries = NDArray[np.int32]
+"""Rows of bucket and count."""
+
+
 @dataclass(slots=True)
 class _Gathered:
     """Histogram entries and sums as they come."""
 
-    entries: list[NDArray[np.int64]] = field(default_factory=list)
-    """Rows of cell, bucket and count."""
+    entries: list[tuple[int, Entries]] = field(default_factory=list)
+    """By cell; empty where they are added to a table at once."""
+    table: NDArray[np.float32] | None = None
+    """Latencies by cell and bucket, of everything: its entries would be as many as those of all operations."""
     held: dict[int, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     """Sum of latencies and answers by cell of the hold phases."""
     whole: dict[int, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     """Samples and errors by cell of the run."""
 
-    def hold(self, cell: int, window: Window) -> None:
-        latency, sums = window.latency, self.held[cell]
-        count = len(latency.counts)
-        table = np.full((3, count), cell, dtype=np.int64)
-        table[1] = np.fromiter(latency.counts.keys(), np.int64, count)
-        table[2] = np.fromiter(latency.counts.values(), np.int64, count)
-        self.entries.append(table)
-        sums[0] += latency.sum_us
+    def hold(self, cell: int, window: Window, entries: Entries) -> None:
+        sums = self.held[cell]
+        if self.table is None:
+            self.entries.append((cell, entries))
+        else:
+            self.table[cell, entries[0]] += entries[1]
+        sums[0] += window.latency.sum_us
         sums[1] += window.answered
 
     def count(self, cell: int, window: Window) -> None:
@@ -91,27 +98,43 @@ def series_of(timeline: Timeline) -> dict[str, Series]:
     def held_name(key: WindowKey) -> str | None:
         return key.operation if key.phase in hold_names and key.operation not in AUTH_OPERATIONS else None
 
+    gathered[EVERYTHING].table = np.zeros((len(held), BUCKETS_MAX), dtype=np.float32)
     for place, name, window in timeline.grouped(width_s, begin, held_name) if len(held) else ():
         # an answer may come a moment after its phase; it counts in the nearest cell
         cell = min(int(np.searchsorted(held, place)), len(held) - 1)
+        entries = _entries(window.latency)
         for named in (EVERYTHING, name):
-            gathered[named].hold(cell, window)
+            gathered[named].hold(cell, window, entries)
     cells = max((place for of in gathered.values() for place in of.whole), default=-1) + 1
     cells = max(cells, math.ceil(len(seconds) / width_s))
-    return {name: _series(timeline, name, gathered[name], len(held), cells) for name in sorted(gathered)}
+    return {name: _series(timeline, name, gathered.pop(name), len(held), cells) for name in sorted(gathered)}
+
+
+def _entries(latency: Histogram) -> Entries:
+    count = len(latency.counts)
+    entries = np.empty((2, count), dtype=np.int32)
+    entries[0] = np.fromiter(latency.counts.keys(), np.int32, count)
+    entries[1] = np.fromiter(latency.counts.values(), np.int32, count)
+    return entries
+
+
+def _table(of: _Gathered, held: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Buckets that occur, and latencies by cell and bucket."""
+    table = of.table
+    if table is None:
+        table = np.zeros((held, BUCKETS_MAX), dtype=np.float32)
+        for cell, entries in of.entries:
+            table[cell, entries[0]] += entries[1]
+    buckets = np.flatnonzero(table.any(axis=0))
+    return buckets, table[:, buckets]
 
 
 def _series(timeline: Timeline, name: str, of: _Gathered, held: int, whole: int) -> Series:
-    rows = np.concatenate([np.zeros((3, 0), dtype=np.int64), *of.entries], axis=1)
-    buckets, places = np.unique(rows[1], return_inverse=True)
-    flat = rows[0] * len(buckets) + places
-    counts = np.bincount(flat, weights=rows[2], minlength=held * len(buckets))
     labels = {"operation": name} if name else {}
     parts = {"hold": timeline.slice(labels, timeline.hold_names), "run": timeline.slice(labels)}
     values = {kind: measure(kind, parts["run" if kind == "error_ratio" else "hold"]).value for kind in COMPARED}
     return Series(
-        buckets,
-        counts.reshape(held, len(buckets)).astype(np.float32),
+        *_table(of, held),
         *_columns(of.held, held),
         *_columns(of.whole, whole),
         values,

@@ -20,8 +20,8 @@ Rows = npt.NDArray[Any]
 ROWS_AT_ONCE = 500
 EVERY_OTHER = "(every other)"
 """Stands for the operations but ``auth_*`` where nobody asks which."""
-GROUPS_AT_ONCE = 2_000
-"""Each takes a row of histogram buckets while sums are made: 2,000 of them some 40 MB."""
+GROUPS_AT_ONCE = 500
+"""Each takes a row of histogram buckets while sums are made: 500 of them some 10 MB."""
 
 
 class Archive(Timeline):

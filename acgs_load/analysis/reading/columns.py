@@ -24,7 +24,7 @@ BUCKET_MAX = bucket_index(int(NUMBER_MAX))
 TIMES = ("first_done_s", "last_done_s")
 SUMS = tuple(name for name in Window.__slots__ if name not in {*TIMES, *COUNTED, "service", "response"})
 """What adds up plainly when windows are merged."""
-_SMALL_MAX = 2**31 - 1
+_KINDS: tuple[type[np.signedinteger[Any]], ...] = (np.int8, np.int16, np.int32)
 _HEAD = 3
 """Sum, minimum and maximum stand before the buckets of a histogram."""
 _NOTHING: Mapping[str, int] = {}
@@ -34,9 +34,10 @@ class UnusualRowError(Exception):
     """Rows that need a closer look than columns give them."""
 
 
-def small(values: Ints) -> npt.NDArray[Any]:
-    """The same in half the memory, where none is too large for that."""
-    return values.astype(np.int32) if not len(values) or values.max() <= _SMALL_MAX else values
+def small(values: Numbers) -> Numbers:
+    """The same numbers in the least memory that holds them; they are never negative."""
+    largest = int(values.max()) if len(values) else 0
+    return values.astype(next((kind for kind in _KINDS if largest <= np.iinfo(kind).max), np.int64), copy=False)
 
 
 def _whole(values: Iterable[int]) -> Ints:
@@ -73,9 +74,9 @@ class Spreads:
     """Histograms of windows, by bucket."""
 
     lengths: npt.NDArray[Any]
-    sums_us: Ints
-    least_us: Ints
-    most_us: Ints
+    sums_us: Numbers
+    least_us: Numbers
+    most_us: Numbers
     buckets: npt.NDArray[Any]
     counts: npt.NDArray[Any]
 
@@ -103,7 +104,8 @@ class Spreads:
             raise UnusualRowError
         entries = np.zeros(len(wires), dtype=np.int32)
         entries[present] = (lengths - _HEAD) // 2
-        return cls(entries, heads[0], heads[1], heads[2], buckets.astype(np.int16), small(pairs[1::2]))
+        sums_us, least_us, most_us = map(small, heads)
+        return cls(small(entries), sums_us, least_us, most_us, buckets.astype(np.int16), small(pairs[1::2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,4 +233,4 @@ def _numbers(rows: Sequence[dict[str, Any]], name: str) -> Numbers:
     if numbers.dtype.kind not in "if":
         raise UnusualRowError
     sound(numbers)
-    return numbers.astype(np.int32) if numbers.dtype.kind == "i" and numbers.max() <= _SMALL_MAX else numbers
+    return small(numbers) if numbers.dtype.kind == "i" else numbers

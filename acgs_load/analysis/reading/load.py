@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -198,8 +199,8 @@ def _check_histogram(name: str, wire: list[int]) -> None:
 def _health(cells: dict[str, str]) -> HealthRow:
     return HealthRow(
         whole(cells["second"]),
-        cells["process"],
-        cells["region"],
+        sys.intern(cells["process"]),
+        sys.intern(cells["region"]),
         number(cells["cpu"]),
         whole(cells["memory_bytes"]),
         number(cells["loop_lag_max_ms"]),

@@ -136,10 +136,10 @@ def _spreads(spreads: Sequence[Mapping[str, list[int]]], sizes: Sequence[int]) -
     if len(columns["index"]) and columns["index"].max() > BUCKET_MAX:
         raise UnusualRowError
     return Spreads(
-        columns["entries"].astype(np.int32),
-        columns["sum_us"],
-        columns["min_us"],
-        columns["max_us"],
+        small(columns["entries"]),
+        small(columns["sum_us"]),
+        small(columns["min_us"]),
+        small(columns["max_us"]),
         columns["index"].astype(np.int16),
         small(columns["count"]),
     )

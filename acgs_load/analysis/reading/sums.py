@@ -13,7 +13,7 @@ from acgs_load.analysis.reading.columns import SUMS, Columns, Counts, Floats, In
 from acgs_load.histogram import Histogram
 from acgs_load.samples import COUNTED, Window
 
-ROWS_MAX = 100_000
+ROWS_MAX = 50_000
 """Rows that are added up at once; what it takes beside the columns stays small."""
 _NEVER = np.iinfo(np.int64).max
 
