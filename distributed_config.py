@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from acgs_load.cli import FlagParser, plan_from, told
+from acgs_load.cli import FlagParser, plan_from, print_sizing, told
 
 _PROGRAM = "distributed_config.py"
 _DESCRIPTION = """Shows what run_load_test.py would do with the same flags: the resolved plan, where each value came
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 def _show(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) -> int:
     flags = parser.flags(argv)
+    if "plan_capacity" in flags:
+        return print_sizing(float(str(flags["plan_capacity"])))
     as_json = bool(flags.pop("json"))
     plan = plan_from(flags, environ)
     from acgs_load.cli_plan import plan_document, print_plan

@@ -47,6 +47,8 @@ class FlagParser(argparse.ArgumentParser):
             " in its own folder, where nothing was played there yet"
         )
         self.add_argument("--plan", metavar="FILE", help=plan_help)
+        size_help = "print what machinery so many requests a second take, from measured figures; start nothing"
+        self.add_argument("--plan-capacity", metavar="RPS", type=float, help=size_help)
         for setting in SETTINGS:
             if setting.flag is not None:
                 self._add(setting.flag, setting)
@@ -161,8 +163,19 @@ def _cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def print_sizing(rps: float) -> int:
+    """What ``--plan-capacity`` prints; gives the exit code. Raises UsageError for no such rate."""
+    from acgs_load.fleet.sizing import measured_figures, sizing, sizing_text
+
+    figures = measured_figures()
+    print(sizing_text(sizing(rps, figures), figures))
+    return int(ExitCode.PASSED)
+
+
 def _run(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) -> int:
     flags = parser.flags(argv)
+    if "plan_capacity" in flags:
+        return print_sizing(float(str(flags["plan_capacity"])))
     dry_run = bool(flags.pop("dry_run", False))
     plan = plan_from(flags, environ)
     from acgs_load.cli_permission import missing_permission, permitted, terminal

@@ -182,12 +182,15 @@ class Window:
 
     def merge(self, other: Window) -> None:
         """Add everything that ``other`` counted."""
+        # a master merges some ten thousand windows a second, and most of what they count is nothing
         for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+            if more := getattr(other, name):
+                setattr(self, name, getattr(self, name) + more)
         for name in COUNTED:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            for kind, count in theirs.items():
-                mine[kind] = mine.get(kind, 0) + count
+            if theirs := getattr(other, name):
+                mine = getattr(self, name)
+                for kind, count in theirs.items():
+                    mine[kind] = mine.get(kind, 0) + count
         if self.response is not None or other.response is not None:
             self.response = self.latency.copy() if self.response is None else self.response
             self.response.merge(other.latency)
@@ -229,12 +232,11 @@ class Window:
     def from_wire(cls, wire: Mapping[str, Any]) -> Window:
         """The window that ``to_wire`` spelled. Raises ValueError, TypeError or KeyError on anything else."""
         window = cls()
-        for name in SCALARS:
-            if name in wire:
-                setattr(window, name, wire[name])
+        for name in wire.keys() & _SCALAR_NAMES:
+            setattr(window, name, wire[name])
         window.outcomes = _counts(wire["outcomes"])
-        window.violations = _counts(wire.get("violations", {}))
-        window.failures = _counts(wire.get("failures", {}))
+        for name in wire.keys() & _FAULT_NAMES:
+            setattr(window, name, _counts(wire[name]))
         if "service" in wire:
             window.service = Histogram.from_wire(wire["service"])
         if "response" in wire:
@@ -264,4 +266,5 @@ _SUMS = (
 SCALARS = (*_SUMS, "first_done_s", "last_done_s")
 """Plain numbers of a window, by name."""
 COUNTED = ("outcomes", "violations", "failures")
+_SCALAR_NAMES, _FAULT_NAMES = frozenset(SCALARS), frozenset(COUNTED) - {"outcomes"}
 """What a window counts by kind."""

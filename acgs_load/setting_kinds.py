@@ -15,7 +15,7 @@ from acgs_load.setting_hosts import hosts
 from acgs_load.settings_table import PLACES, TEST_TYPES
 
 _HOST = r"^[A-Za-z0-9_\[][A-Za-z0-9_.:@\[\]-]{0,252}$"
-_WORKERS_MAX, _USERS_MAX = 1_000, 1_000_000
+_WORKERS_MAX, _USERS_MAX = 4_096, 1_000_000
 _TENANT = rf"^{TENANT_ID_PATTERN}$"
 # the descriptions of a row's fields end an error about them: they say what is legal
 _ROW = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -26,7 +26,7 @@ class NodeRow(BaseModel):
 
     model_config = _ROW
     host: Annotated[str, Field(pattern=_HOST, description="must be a host name or address")]
-    workers: Annotated[int, Field(ge=1, le=_WORKERS_MAX, description="must be a whole number from 1 to 1,000")]
+    workers: Annotated[int, Field(ge=1, le=_WORKERS_MAX, description="must be a whole number from 1 to 4,096")]
     max_users: Annotated[int, Field(ge=1, le=_USERS_MAX, description="must be a whole number from 1 to 1,000,000")]
     region: Annotated[
         str,

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -36,7 +36,9 @@ from acgs_load.secret import SECRET_VARIABLE, new_secret
 from acgs_load.settings import resolve
 from benchmarks.machine import machine
 from benchmarks.table import Bar, bar_rows, print_table
+from benchmarks.worker_cost import worker_cost
 
+MASTER_CORE, MEMBERS_CORE = 0, 1
 MEMBERS_MAX = 256
 """Simulated workers in one process."""
 STEADY_AFTER_S = 12.0
@@ -82,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         json.dumps({"machine": machine(), "held": [row._asdict() for row in held], "bars": [b.record() for b in bars]})
     )
     if told.update:
-        _keep(held)
+        _keep(held, worker_cost())
     return 0 if all(bar.reached for bar in bars) else 1
 
 
@@ -93,11 +95,17 @@ def hold(workers: int, rate: float, seconds: float) -> Held:
         plan, folder = _plan(workers, STEADY_AFTER_S + seconds + 3, place)
         environment = {**os.environ, SECRET_VARIABLE: new_secret()}
         command = master_command(plan, folder)
-        master = _started(stack, command.argv, {**environment, **command.environment}, folder.logs / "master.out")
+        told_of = folder.logs / "master.out"
+        master = _started(stack, MASTER_CORE, command.argv, {**environment, **command.environment}, told_of)
         process = psutil.Process(master.pid)
         empty_bytes = _settled(folder, process)
         companies = [
-            _started(stack, _company(first, min(MEMBERS_MAX, workers - first), plan.master_port, rate), environment)
+            _started(
+                stack,
+                MEMBERS_CORE,
+                _company(first, min(MEMBERS_MAX, workers - first), plan.master_port, rate),
+                environment,
+            )
             for first in range(0, workers, MEMBERS_MAX)
         ]
         _await_start(folder, master)
@@ -137,9 +145,10 @@ def _company(first: int, count: int, port: int, rate: float) -> list[str]:
 
 
 def _started(
-    stack: ExitStack, argv: Sequence[str], environment: dict[str, str], log: Path | None = None
+    stack: ExitStack, core: int, argv: Sequence[str], environment: dict[str, str], log: Path | None = None
 ) -> subprocess.Popen[str]:
     errors = stack.enter_context(log.open("w")) if log else None
+    argv = ["taskset", "-c", str(core), *argv]
     process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
     stack.callback(process.wait)
     stack.callback(process.kill)
@@ -196,12 +205,12 @@ def _print(held: Sequence[Held], bars: Sequence[Bar]) -> None:
     print_table("bars", ("what", "figure", "bar", ""), bar_rows(bars))
 
 
-def _keep(held: Sequence[Held]) -> None:
-    """Write the master's part of the figures; the workers' part is what it was."""
-    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+def _keep(held: Sequence[Held], cost: Mapping[str, Any]) -> None:
+    """Write what ``--plan-capacity`` reckons with."""
     of = machine()
-    figures |= {
+    figures = {
         "machine": f"{of['cpus']} cores, {of['cpu']}",
+        **cost,
         "report_bytes": round(median(row.report_bytes for row in held)),
         "report_interval_s": REPORT_S,
         "master_cpu_us": round(max(row.cpu_us_per_report for row in held)),

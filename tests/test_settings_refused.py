@@ -145,7 +145,7 @@ WRONG_FILES = [
     ),
     (
         {"LOAD_TEST_NODES": [{"host": "a", "workers": True, "max_users": 5}]},
-        "LOAD_TEST_NODES[0].workers true: must be a whole number from 1 to 1,000",
+        "LOAD_TEST_NODES[0].workers true: must be a whole number from 1 to 4,096",
     ),
     ({"LOAD_TEST_NODES": [{"host": "a;rm", "workers": 1, "max_users": 5}]}, "LOAD_TEST_NODES[0].host a;rm: must be"),
     (

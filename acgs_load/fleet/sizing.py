@@ -99,7 +99,7 @@ def sizing(rps: float, figures: Figures) -> Sizing:
 def sizing_text(found: Sizing, figures: Figures) -> str:
     """The same for a person: one line a thing, and what it is taken from."""
     lines = [
-        f"{found.rps:,.6g} requests a second of the enterprise mix, every answer checked, take",
+        f"{found.rps:,.10g} requests a second of the enterprise mix, every answer checked, take",
         f"  workers   {found.workers:,} processes at {BUSY_MAX:.0%} of a core: {found.workers:,} cores to be safe, "
         f"{found.cores:,} busy",
         f"  users     {found.users:,} (rate × the {LATENCY_S:g} s that p95 may take)",

@@ -186,7 +186,8 @@ def told(total: Window) -> dict[str, Any]:
     """What the windows say."""
     failures = total.samples - total.outcomes.get(Outcome.OK, 0)
     latency_ms = [value and value / 1e3 for value in total.latency.percentiles_us([0.5, 0.9, 0.99, 0.999])]
-    return {"requests": total.samples, "failures": failures, "latency_ms": latency_ms}
+    sent = {"sent_bytes": total.sent_bytes, "received_bytes": total.received_bytes}
+    return {"requests": total.samples, "failures": failures, "latency_ms": latency_ms, **sent}
 
 
 def _parser() -> argparse.ArgumentParser:

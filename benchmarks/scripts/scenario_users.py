@@ -19,7 +19,6 @@ from locust.env import Environment  # noqa: E402
 
 from acgs_load.samples import Window  # noqa: E402
 from acgs_load.traffic.clock import Clock  # noqa: E402
-from acgs_load.traffic.engine.locust_feed import LocustFeed  # noqa: E402
 from acgs_load.traffic.engine.users import AcgsUser  # noqa: E402
 from acgs_load.traffic.master.telemetry import to_rows  # noqa: E402
 from acgs_load.traffic.worker.calm import calm, calm_again  # noqa: E402
@@ -36,17 +35,15 @@ _CALM_AFTER_S = 1.0
 class Reports:
     """What a station does with what was recorded, each time Locust's runner asks it for a report."""
 
-    def __init__(self, workplace: Workplace, environment: Environment) -> None:
+    def __init__(self, workplace: Workplace) -> None:
         self._recorder = workplace.recorder
-        self._feed = LocustFeed(environment.stats, {})
         self.total = Window()
         self.examples: list[str] = []
 
     def make(self, everything: bool = False) -> None:
-        """One report: Locust's statistics are fed, the windows spelled for the wire."""
+        """One report: the windows spelled for the wire, as a worker does it."""
         batch = self._recorder.take(everything)
-        self._feed.feed(batch, self._recorder.take_labels())
-        json.dumps(to_rows(batch))
+        json.dumps([to_rows(batch), list(self._recorder.take_labels().items())])
         for _, window in batch:
             self.total.merge(window)
         self.examples += [f"{row['operation']}: {row['text']}" for row in self._recorder.take_examples()]
@@ -69,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     errors: list[str] = []
     environment.events.user_error.add_listener(lambda exception, **_: errors.append(repr(exception)))  # type: ignore[no-untyped-call]
     runner = environment.create_local_runner()
-    reports = Reports(workplace, environment)
+    reports = Reports(workplace)
     vitals = Vitals("worker-0", "local", Clock(), lambda: (workplace.world.users, 0, 0))
     gevent.spawn(reports.keep_making)
     gevent.spawn(vitals.watch)

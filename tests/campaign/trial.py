@@ -43,7 +43,7 @@ def run_cell(cell: Cell, keep: Path | None = None) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="campaign-") as scratch:
             ended = _run(cell, Path(scratch))
             found = _complaints(cell, ended)
-            last = ended.code != INVALID or attempt == ATTEMPTS
+            last = ended.code != INVALID or not found or attempt == ATTEMPTS
             if found and last and keep is not None:
                 shutil.copytree(scratch, keep / cell.name.replace("/", "-"), dirs_exist_ok=True)
             if last:

@@ -35,6 +35,8 @@ class Truth:
     """The same defect in about one of a thousand requests; empty: it has no ratio."""
     counted: Counted | None = None
     """Of what the planted ratio is a share; None: not of anything that a client can count."""
+    overwhelms: bool = False
+    """Open load finds no free user any more, so that INVALID (arrivals unsent) is as right as FAIL."""
 
     @property
     def name(self) -> str:
@@ -145,10 +147,10 @@ TRUTHS: tuple[Truth, ...] = (
         "operations",
     ),
     _outcome("errors=0.2", "http_error", ("error_ratio",), "errors=0.001"),
-    Truth("slow-tail=0.2:1", "latency", fails=_LATENCY),
-    Truth("stall=1:4", "latency", fails=_LATENCY),
+    Truth("slow-tail=0.2:1.5", "latency", fails=_LATENCY),
+    Truth("stall=1.5:4", "latency", fails=_LATENCY),
     _outcome("throttle=20", "throttled", ("throttled_ratio",)),
-    Truth("capacity=20", "latency", fails=_LATENCY),
+    Truth("capacity=20", "latency", fails=_LATENCY, overwhelms=True),
     _outcome("drop=0.2", "connection_error", ("error_ratio",), "drop=0.001"),
     _outcome("json-broken=0.2", "bad_response", ("error_ratio",), "json-broken=0.001"),
     Truth("health-late=3", "nothing"),

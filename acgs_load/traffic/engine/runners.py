@@ -44,6 +44,9 @@ from acgs_load.traffic.worker.equipment import Equipment
 from acgs_load.traffic.worker.station import Station
 from acgs_load.traffic.worker.timekeeper import PATIENCE_S
 
+LISTEN_MAX_S = 0.05
+"""How long a master reads messages that are there already before everybody else gets a turn: with a thousand workers
+there is always one more, and a run that nobody conducts never ends."""
 SPAWN_REPORT_WAIT_S = 0.2
 """How long a step of the shape waits for the workers to have made it; Locust's second would be five steps."""
 ORPHAN_S = 10
@@ -220,6 +223,7 @@ class ConductedMaster(Conducted, MasterRunner):
 
     def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
         self.conductor = Conductor(self)
+        self._listening_since_s = 0.0
         super().__init__(environment, master_bind_host, master_bind_port)
         if sealed():
             self.greenlet.spawn(watch_refusals, self.server.socket, self._sealed_out)
@@ -250,6 +254,9 @@ class ConductedMaster(Conducted, MasterRunner):
 
     def handle_message(self, client_id: str, msg: Message) -> None:
         """Our messages and reports to the conductor, the rest to Locust; nothing of who was not let in."""
+        if time.monotonic() - self._listening_since_s > LISTEN_MAX_S:
+            gevent.sleep(0)
+            self._listening_since_s = time.monotonic()
         if not self.conductor.doorman.lets_through(client_id, msg.type):
             return
         if msg.type in TO_MASTER:
