@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 import running
-from locust_processes import free_port
+from locust_processes import Locust, free_port
 
 from acgs_load.resources import SilentSourceError
 from acgs_load.resources_docker import DockerContainers
@@ -279,3 +279,26 @@ def test_nothing_there_is_not_measured(tmp_path):
     assert (rows["target_memory"]["value"], rows["target_memory"]["state"]) == (None, "not_measured")
     assert ended.code == 1, ended.output
     assert "CPU and memory of the target: not measured" in ended.output
+
+
+def test_a_run_without_a_runner_is_measured_too(tmp_path):
+    """``locust -f locustfile.py`` by itself: the target's page is read beside it, and the reader ends with the run."""
+    with running.gateway() as target:
+        settings = {
+            "ACGS_TARGET_HOST": target,
+            "ACGS_TEST_TYPE": "smoke",
+            "ACGS_USERS": "5",
+            "ACGS_TEST_DURATION": "12s",
+        }
+        run = Locust(tmp_path, None, **settings).start("--headless")
+        try:
+            run.when("resources.csv")
+            family = psutil.Process(run.main.pid).children(recursive=True)
+            assert any("resources_sidecar" in " ".join(one.cmdline()) for one in family)
+            run.wait()
+        finally:
+            run.stop()
+    assert not psutil.wait_procs(family, timeout=10)[1]
+    (report,) = (json.loads(path.read_text()) for path in tmp_path.rglob("report.json"))
+    assert report["resources"]["target"]["source"] == "metrics"
+    assert 0 < report["resources"]["target"]["memory"] < 1

@@ -22,7 +22,10 @@ from acgs_load.run_folder import RunFolder, create_run_folder, write_atomically
 from acgs_load.settings_table import TEST_TYPES
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
 
-ANALYZER = Path(__file__).resolve().parents[3] / "performance_analyzer.py"
+PROJECT = Path(__file__).resolve().parents[3]
+ANALYZER = PROJECT / "performance_analyzer.py"
+SIDECAR = "acgs_load.resources_sidecar"
+"""Reads the target's CPU and memory in a process of its own: reading holds up whoever does it."""
 
 OPTIONS = {"users": "num_users", "spawn_rate": "spawn_rate"}
 """Flags of ours by Locust's options."""
@@ -37,6 +40,7 @@ class BareRun:
         self._environment = environment
         self._csv: CompleteCsvFiles | None = None
         self._writer: Any = None
+        self._sampler: subprocess.Popen[bytes] | None = None
         self.draft = self._plan({})
         """What a run would be if nobody said anything."""
         options: Any = environment.parsed_options
@@ -49,7 +53,7 @@ class BareRun:
 
     def begin(self) -> tuple[Plan, RunFolder]:
         """Plan and folder of a run that begins now. Raises LoadTestError."""
-        self._close_csv()  # those of a run that never began
+        self._close()  # what belonged to a run that never began
         options: Any = self._environment.parsed_options
         asked, defaults = self._type(), self._defaults()
         for flag, name in OPTIONS.items():
@@ -72,6 +76,8 @@ class BareRun:
         self._environment.stop_timeout = plan.stop_timeout_s
         self._csv = CompleteCsvFiles(self._environment, PERCENTILES_TO_REPORT, str(folder.stats_prefix), True)
         self._writer = gevent.spawn(self._csv.stats_writer)
+        if plan.target_metrics.source != "none":
+            self._sampler = subprocess.Popen([sys.executable, "-m", SIDECAR, str(folder.path)], cwd=PROJECT)
         logger.info("run folder %s", folder.path)
         return plan, folder
 
@@ -104,7 +110,7 @@ class BareRun:
 
     def end(self, folder: RunFolder) -> int:
         """Judge the run, unless somebody else is to do so; gives the verdict's exit code."""
-        self._close_csv()
+        self._close()
         if not self._analysis:
             return 0
         judged = subprocess.run([sys.executable, str(ANALYZER), str(folder.path)], check=False)
@@ -118,7 +124,11 @@ class BareRun:
     def _demand(self, target: str, allowed: tuple[str, ...]) -> None:
         demand_permission(target, {*allowed, *remembered(memory_place(os.environ))})
 
-    def _close_csv(self) -> None:
+    def _close(self) -> None:
+        if self._sampler is not None:
+            self._sampler.terminate()
+            self._sampler.wait()
+            self._sampler = None
         if self._csv is not None:
             self._writer.kill()
             self._csv.close()

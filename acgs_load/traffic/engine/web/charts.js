@@ -1,4 +1,4 @@
-// Draws the course of a run as SVG: a few lines over time, from zero, with a gap where nothing was measured.
+// Draws the course of a run as SVG: a few lines over time, from zero but for shares near 1, with a gap where nothing was measured.
 "use strict";
 window.acgsCharts = (() => {
   const WIDTH = 520, HEIGHT = 170, LEFT = 46, RIGHT = 8, TOP = 8, BOTTOM = 20, TICKS = 4;
@@ -6,7 +6,7 @@ window.acgsCharts = (() => {
   function niceTop(value) {
     if (!(value > 0)) return 1;
     const power = 10 ** Math.floor(Math.log10(value));
-    return [1, 2, 2.5, 5, 10].map((step) => step * power).find((top) => top >= value * 0.999999);
+    return [1, 2, 4, 8, 10].map((step) => step * power).find((top) => top >= value * 0.999999);
   }
 
   function clock(seconds) {
@@ -31,12 +31,15 @@ window.acgsCharts = (() => {
     // a limit far above everything would press the lines flat: it is told in words then
     const inSight = limit !== null && limit.value <= 4 * highest;
     const top = share ? 1 : niceTop(Math.max(highest, inSight ? limit.value : 0));
+    // shares near 1 differ where it counts only if the axis does not begin at 0; its labels say where it does
+    const lowest = Math.min(1, ...known, limit === null ? 1 : limit.value);
+    const bottom = share ? [0.9, 0.8, 0.6, 0.2, 0].find((value) => value <= lowest) : 0;
     const count = Math.max(2, ...lines.map((line) => line.values.length));
     const x = (place) => LEFT + ((WIDTH - LEFT - RIGHT) * place) / (count - 1);
-    const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
+    const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - bottom) / (top - bottom));
     const parts = [];
     for (let tick = 0; tick <= TICKS; tick += 1) {
-      const value = (top * tick) / TICKS, label = share ? `${value * 100} %` : `${+value.toPrecision(3)}`;
+      const value = bottom + ((top - bottom) * tick) / TICKS, label = share ? `${+(value * 100).toPrecision(4)} %` : `${+value.toPrecision(3)}`;
       parts.push(`<line class="acgs-grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value)}" y2="${y(value)}"/>`);
       parts.push(`<text x="${LEFT - 6}" y="${y(value) + 4}" text-anchor="end">${label}</text>`);
     }

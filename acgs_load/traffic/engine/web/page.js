@@ -11,17 +11,18 @@
   view.setAttribute("aria-live", "off");
   let told = null, chosen = alone ? new URLSearchParams(location.search).get("tab") || COMPLIANCE : null, waiting = false;
 
-  const limitOf = (measure, unit) => {
+  const limitOf = (measure, written) => {
     const row = told.thresholds.find((one) => one.expression.startsWith(`${measure} `) && one.limit !== null);
-    return row ? { value: row.limit, name: `${number(row.limit)}${unit}` } : null;
+    return row ? { value: row.limit, name: written(row.limit) } : null;
   };
 
   function charts(series, whole) {
     const width_s = series.width_s, made = [
-      { title: "Compliance score", share: true, lines: [{ name: "mean score", values: series.compliance, ink: 2 }] },
+      { title: "Compliance score", share: true, lines: [{ name: "mean score", values: series.compliance, ink: 2 }],
+        limit: limitOf("compliance_score", percent) },
       { title: "Violations and errors", lines: [{ name: "violations", values: series.violations, ink: 3 }, { name: "errors", values: series.errors, ink: 1 }] },
       { title: "Requests a second", lines: [{ name: "RPS", values: series.rps, ink: 0 }, ...(whole ? [{ name: "users", values: series.users, ink: 1 }] : [])] },
-      { title: "Latency p95, ms", lines: [{ name: "p95", values: series.p95_ms, ink: 0 }], limit: limitOf("latency_p95_ms", " ms") },
+      { title: "Latency p95, ms", lines: [{ name: "p95", values: series.p95_ms, ink: 0 }], limit: limitOf("latency_p95_ms", (value) => number(value, " ms")) },
     ];
     return `<div class="acgs-charts">${made.map((one) => chart({ ...one, width_s })).join("")}</div>`;
   }
