@@ -1,4 +1,4 @@
-"""Requests leave together at the end of a turn of the loop, and those that were given up do not leave."""
+"""Requests leave together at the end of a turn of the loop, users with an answer go on together, given-up ones not."""
 
 import time
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ from acgs_load.traffic.transport.connection import Connection
 from acgs_load.traffic.transport.deadlines import DeadlineWheel
 from acgs_load.traffic.transport.fast import FastTransport
 from acgs_load.traffic.transport.faults import CLOSED_HERE, UNANSWERED, UNSENT
+from acgs_load.traffic.transport.inbox import Inbox
 from acgs_load.traffic.transport.outbox import Outbox
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -26,13 +27,14 @@ class Held(Outbox):
         self.put_in.append(sender)
 
 
-def pair(outbox):
+def pair(outbox, inbox=None):
     """A connection on one end of a socket pair, and the other end."""
     hub = gevent.get_hub()
+    inbox = inbox or Inbox(hub.loop)
     near, far = monkey.get_original("socket", "socketpair")()
     near.setblocking(False)
     far.settimeout(2)
-    return Connection(near, None, hub, DeadlineWheel(hub.loop), outbox), far
+    return Connection(near, None, hub, DeadlineWheel(hub.loop), inbox, outbox), far
 
 
 def talking(connection, timeout_s=5.0):
@@ -129,3 +131,49 @@ def test_what_never_left_is_sent_once_and_not_called_resent(method):
     far.sendall(ANSWER)
     reply = user.get(timeout=2)
     assert (reply.status, reply.failure, reply.resent) == (200, None, False)
+
+
+def test_answers_of_one_turn_are_all_read_before_a_user_goes_on():
+    """What one user does with its answer is no part of another's latency."""
+    work_s = 0.05
+    outbox = Outbox(gevent.get_hub().loop)
+    inbox = Inbox(gevent.get_hub().loop)
+    lines = [pair(outbox, inbox) for _ in range(4)]
+
+    def work(connection):
+        connection.talk(b"GET", False, time.perf_counter() + 5.0)
+        until_s = time.perf_counter() + work_s
+        while time.perf_counter() < until_s:
+            pass
+
+    users = [gevent.spawn(work, connection) for connection, _ in lines]
+    gevent.sleep(0.01)
+    for _, far in lines:
+        far.sendall(ANSWER)
+    gevent.joinall(users, timeout=5, raise_error=True)
+    dones_s = [connection.done_s for connection, _ in lines]
+    assert max(dones_s) - min(dones_s) < work_s
+
+
+def test_a_user_that_was_stopped_with_its_answer_there_does_not_go_on_twice():
+    """It is thrown out of the exchange once; the answer wakes nobody, and nobody else in its place."""
+    connection, far = pair(Outbox(gevent.get_hub().loop))
+    woken = []
+
+    def user():
+        try:
+            connection.talk(b"GET", False, time.perf_counter() + 5.0)
+        finally:
+            gevent.sleep(0.05)
+            woken.append(time.perf_counter())
+
+    talker = gevent.spawn(user)
+    gevent.sleep(0.01)
+    stopped_s = time.perf_counter()
+    gevent.get_hub().loop.run_callback(lambda: talker.kill(block=False))
+    gevent.get_hub().loop.run_callback(connection.expire)
+    talker.join(5)
+    assert len(woken) == 1
+    assert woken[0] - stopped_s >= 0.05
+    assert not connection.open
+    far.close()

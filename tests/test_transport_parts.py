@@ -26,6 +26,7 @@ from acgs_load.traffic.transport.connection import Connection
 from acgs_load.traffic.transport.content_coding import decoded
 from acgs_load.traffic.transport.deadlines import TICK_S, DeadlineWheel
 from acgs_load.traffic.transport.faults import BODY_TOO_BIG, UNANSWERED
+from acgs_load.traffic.transport.inbox import Inbox
 from acgs_load.traffic.transport.outbox import Outbox
 from acgs_load.traffic.transport.resolution import Address, Addresses
 from acgs_load.traffic.transport.target import Target
@@ -243,7 +244,7 @@ def test_an_answer_that_came_before_the_pipe_broke_counts():
         near.setblocking(False)
         far.sendall(said)
         far.close()
-        connection = Connection(Broken(near), None, hub, DeadlineWheel(hub.loop), Outbox(hub.loop))
+        connection = Connection(Broken(near), None, hub, DeadlineWheel(hub.loop), Inbox(hub.loop), Outbox(hub.loop))
         connection.talk(b"POST", False, time.perf_counter() + 5)
         assert (connection.answer.status, connection.fault) == (status, None if status else UNANSWERED)
         assert not connection.open

@@ -200,18 +200,22 @@ def test_a_peer_that_ends_tls_is_not_talked_to_again(context):
 
     def ends(line: Line) -> None:
         line.hear()
-        line.sleep(0.1)
+        while not still:
+            line.sleep(0.01)
         line.say(OK)
         line.end_tls()
         said.append(True)
         line.hold()
 
-    said = []
+    still, said = [], []
 
     with Peer(ends, answers, tls=context("right")) as peer:
         user = transport("fast", peer.url)
         first = gevent.spawn(lambda: [user.exchange("POST", "/a", b"", b"x"), user.exchange("POST", "/b", b"", b"x")])
-        gevent.sleep(0.05)
+        with gevent.Timeout(20):
+            while not peer.requests:
+                gevent.sleep(0.005)
+        still.append(True)
         while not said:  # the loop stands still while answer and end arrive
             real_sleep(0.05)
         replies = first.get(timeout=5)

@@ -1,7 +1,8 @@
 """One TCP or TLS connection to the target: requests out, answers in, until either side closes it.
 
-The loop calls ``_on_readable`` whenever bytes are there; the user's greenlet is switched to only when the
-answer is whole or known to have failed. A connection is opened once and never again: whoever needs another makes one.
+The loop calls ``_on_readable`` whenever bytes are there; the user's greenlet is switched to, by the inbox, only when
+the answer is whole or known to have failed. A connection is opened once and never again: whoever needs another makes
+one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from acgs_load.traffic.transport.faults import (
     connection_fault,
     error_words,
 )
+from acgs_load.traffic.transport.inbox import Inbox
 from acgs_load.traffic.transport.outbox import Outbox
 from acgs_load.traffic.transport.tls import TlsLayer
 
@@ -60,6 +62,7 @@ class Connection:
 
     __slots__ = (
         "_hub",
+        "_inbox",
         "_outbox",
         "_reading",
         "_recv",
@@ -81,7 +84,9 @@ class Connection:
         "sent_s",
     )
 
-    def __init__(self, socket: Socket, tls: TlsLayer | None, hub: Any, wheel: DeadlineWheel, outbox: Outbox) -> None:
+    def __init__(
+        self, socket: Socket, tls: TlsLayer | None, hub: Any, wheel: DeadlineWheel, inbox: Inbox, outbox: Outbox
+    ) -> None:
         self.answer = Answer()
         self.open = True
         self.fault: Fault | None = None
@@ -94,11 +99,12 @@ class Connection:
         self.deadline_s = math.inf
         self.enrolled_s = math.inf
         self._socket, self._tls, self._hub, self._wheel = socket, tls, hub, wheel
-        self._outbox = outbox
+        self._inbox, self._outbox = inbox, outbox
         self._recv, self._send = socket.recv, socket.send
         self._request: bytes | None = None
         """What has not left yet."""
         self._waiting: Any = None
+        """The greenlet that awaits an answer; None as soon as that is there."""
         self._unsent: memoryview | None = None
         self._writing: Any = None
         self._reading = hub.loop.io(socket.fileno(), _READABLE)
@@ -114,7 +120,7 @@ class Connection:
         self.deadline_s = deadline_s
         if deadline_s < self.enrolled_s:
             self._wheel.enrol(self)
-        self._waiting = getcurrent()
+        self._waiting = user = getcurrent()
         self._request = request
         self._outbox.put(self)
         try:
@@ -122,6 +128,7 @@ class Connection:
                 self._hub.switch()
         except BaseException:
             self._waiting = self._request = None
+            self._inbox.drop(user)
             self.close()
             raise
         if not answer.keep_alive or self._unsent is not None or answer.surplus:
@@ -270,4 +277,4 @@ class Connection:
             self.sent_s, self._unsent, self._request = self.done_s, memoryview(self._request), None
         self.deadline_s = math.inf
         waiting, self._waiting = self._waiting, None
-        waiting.switch()
+        self._inbox.put(waiting)

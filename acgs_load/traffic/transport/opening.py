@@ -14,6 +14,7 @@ from gevent import Timeout, get_hub, monkey
 from acgs_load.traffic.transport.connection import Connection
 from acgs_load.traffic.transport.deadlines import DeadlineWheel
 from acgs_load.traffic.transport.faults import CLOSED_IN_HANDSHAKE, UNCONNECTED, UNRESOLVED, Fault, connection_fault
+from acgs_load.traffic.transport.inbox import Inbox
 from acgs_load.traffic.transport.outbox import Outbox
 from acgs_load.traffic.transport.resolution import Address, Addresses
 from acgs_load.traffic.transport.target import Target
@@ -33,7 +34,7 @@ class Opening:
         self._context = context
         self._addresses = Addresses(target.host, target.port)
         self._wheel: DeadlineWheel | None = None
-        self._outbox: Outbox | None = None
+        self._boxes: tuple[Inbox, Outbox] | None = None
 
     def connection(self, deadline_s: float) -> Connection | Fault:
         """An open connection, or why there is none by ``deadline_s`` (``perf_counter``)."""
@@ -101,9 +102,9 @@ class Opening:
             if not _shaken(sock, tls):
                 return CLOSED_IN_HANDSHAKE
         hub = get_hub()
-        if self._wheel is None or self._outbox is None:
-            self._wheel, self._outbox = DeadlineWheel(hub.loop), Outbox(hub.loop)
-        return Connection(sock, tls, hub, self._wheel, self._outbox)
+        if self._wheel is None or self._boxes is None:
+            self._wheel, self._boxes = DeadlineWheel(hub.loop), (Inbox(hub.loop), Outbox(hub.loop))
+        return Connection(sock, tls, hub, self._wheel, *self._boxes)
 
 
 def _await(sock: socket.socket, events: int) -> None:
