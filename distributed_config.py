@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     """The exit code: 0, or 2 where the settings are wrong."""
     parser = FlagParser(_PROGRAM, _DESCRIPTION)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    manifests = "print the manifests of --place kubernetes and nothing else, for kubectl apply -f -"
+    parser.add_argument("--manifests", action="store_true", help=manifests)
     given = sys.argv[1:] if argv is None else argv
     variables = os.environ if environ is None else environ
     return told(_PROGRAM, lambda: _show(parser, given, variables))
@@ -39,10 +41,13 @@ def _show(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) -
     if "plan_capacity" in flags:
         return print_sizing(float(str(flags["plan_capacity"])))
     as_json = bool(flags.pop("json"))
+    only_manifests = bool(flags.pop("manifests"))
     plan = plan_from(flags, environ)
-    from acgs_load.cli_plan import plan_document, print_plan
+    from acgs_load.cli_plan import plan_document, print_manifests, print_plan
 
-    if as_json:
+    if only_manifests:
+        print_manifests(plan, sys.stdout)
+    elif as_json:
         print(json.dumps(plan_document(plan), indent=2, ensure_ascii=False))
     else:
         print_plan(plan, sys.stdout)

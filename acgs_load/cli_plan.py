@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from acgs_load.errors import UsageError
 from acgs_load.fleet.choice import place_of
 from acgs_load.fleet.commands import Command
 from acgs_load.plan import Plan, Stage
@@ -28,6 +29,14 @@ def print_plan(plan: Plan, out: TextIO) -> None:
     print(f"plan of {plan.name}: {_headline(plan)}\n(dry run: nothing is started, nothing is written)", file=out)
     for title, lines in sections:
         print(f"\n{title}", *(f"  {line}" for line in lines), sep="\n", file=out)
+
+
+def print_manifests(plan: Plan, out: TextIO) -> None:
+    """Write what would be applied to clusters. Raises UsageError where the plan has another place."""
+    if plan.place != "kubernetes":
+        raise UsageError(f"--manifests: --place {plan.place} has none; add --place kubernetes")
+    # what is created besides is the run's secret, which is shown nowhere
+    out.writelines(command.input for command in place_of(plan).steps() if command.name == "apply")
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -61,6 +70,7 @@ def setting_values(plan: Plan) -> dict[str, Any]:
         "LOAD_TEST_NODES": len(plan.nodes),
         "PLACE": plan.place,
         "SIMULATE_REGIONS": bool(plan.links),
+        "KUBERNETES": dataclasses.asdict(plan.kubernetes),
         "REGION_LINKS": {link.region: [link.rtt_ms, link.loss_ratio] for link in plan.links},
         "SEED": plan.seed,
         "BASELINE": plan.baseline,

@@ -60,6 +60,26 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """How a run looks in a cluster."""
+
+    image: str = "acgs-loadtest:latest"
+    """Made by Dockerfile.loadtest, where the cluster can pull it."""
+    namespace: str = "default"
+    context: str | None = None
+    """Of kubectl, for the master's cluster; None: the current one."""
+    cpu: str = "1"
+    """Asked for each worker."""
+    memory: str = "1Gi"
+    storage: str = "5Gi"
+    """Of the claim that keeps the reports."""
+    storage_class: str | None = None
+    region_label: str = "topology.kubernetes.io/region"
+    """The nodes' label that a worker's region must equal; empty: workers run anywhere."""
+    pull_secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Who logs in to a tenant. The password comes from the environment of the process that sends it."""
 
@@ -172,6 +192,7 @@ class Plan:
     """Where the workers run, and how they get there."""
     links: tuple[Link, ...] = ()
     """Regions that are simulated on this machine; empty: none."""
+    kubernetes: Kubernetes = field(default_factory=Kubernetes)
     workers_wait_s: float = 60.0
     """How long the master waits for its workers before the run begins."""
     master_host: str = "localhost"
@@ -249,6 +270,7 @@ class Plan:
                 raw[name] = tuple(kind(**row) for row in raw.get(name, ()))
             raw["search"] = Search(**raw["search"]) if raw["search"] else None
             raw["target_metrics"] = TargetMetrics(**raw.get("target_metrics", {}))
+            raw["kubernetes"] = Kubernetes(**raw.get("kubernetes", {}))
             raw["tenants"] = tuple(raw["tenants"])
             raw["allowed_targets"] = tuple(raw.get("allowed_targets", ()))
             return cls(**raw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from acgs_load.errors import UsageError
-from acgs_load.plan import Link, Node, Plan, TargetMetrics, ThresholdText
+from acgs_load.plan import Kubernetes, Link, Node, Plan, TargetMetrics, ThresholdText
 from acgs_load.profile_acceptance import (
     OPEN_THROUGHPUT_SHARE,
     as_breaking,
@@ -80,6 +80,7 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         web_ui=settings.web_ui,
         place=settings.place,
         links=_links(settings, nodes),
+        kubernetes=settings.kubernetes or Kubernetes(),
         master_host=settings.master_host,
         master_port=settings.master_port,
         web_port=settings.web_port,

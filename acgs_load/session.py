@@ -208,7 +208,7 @@ class _Session:
 
     def _start_locust(self, stack: ExitStack) -> None:
         self._seal(stack)
-        if started_by_hand(self.plan):
+        if self.plan.place == "local":
             self._ask_for_workers()
         master = master_command(self.plan, self._folder)
         stack.callback(self._collect)

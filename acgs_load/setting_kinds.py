@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
+from acgs_load import setting_places as places
 from acgs_load import setting_values as values
 from acgs_load.contract import OPERATIONS, TENANT_ID_PATTERN, Scenario
 from acgs_load.setting_hosts import hosts
@@ -184,11 +185,12 @@ KINDS: dict[str, Kind] = {
     ),
     "links": Kind(
         _read(
-            values.region_links,
+            places.region_links,
             {"type": "object", "additionalProperties": {"type": "object", "required": ["rtt_ms"], **_LINK}},
         )
     ),
     "hosts": Kind(_read(hosts, {"type": "array", "items": {"type": "string", "pattern": _HOST}})),
+    "kubernetes": Kind(_read(places.kubernetes, _object(list(places.KUBERNETES), {"type": "string"}))),
     "thresholds": Kind(list[StrictStr], "must be a list of texts such as 'latency_p95_ms <= 500'"),
 }
 """By the name that the table of settings uses."""

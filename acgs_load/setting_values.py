@@ -5,7 +5,6 @@ Every function gives the value or raises ValueError, whose text says what is wro
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -13,7 +12,6 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from acgs_load.contract import HASH_HEADER, OPERATIONS, TENANT_HEADER, TENANT_ID_PATTERN, USER_HEADER, Scenario
-from acgs_load.plan import Link
 from acgs_load.settings import Rate, TargetPlace
 from acgs_load.settings_table import SECRETS
 from acgs_load.units import parse_duration
@@ -21,7 +19,6 @@ from acgs_load.units import parse_duration
 EMBEDDED_PORT = 8080
 TENANTS_MAX = 10_000
 DURATION_MAX_S = 30 * 86_400.0
-RTT_MAX_MS, LOSS_MAX = 10_000.0, 0.5
 RATE_MIN_RPS, RATE_MAX_RPS = 0.001, 1_000_000.0
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_NAME = re.compile(r"authorization|cookie|token|secret|password|credential|(^|[-_])key$|apikey", re.IGNORECASE)
@@ -238,21 +235,6 @@ def headers(value: Any) -> dict[str, str]:
             raise ValueError(f"{name} stands there twice; keep one")
         seen.add(name.lower())
     return dict(value)
-
-
-def region_links(value: Any) -> dict[str, Link]:
-    """The link of each simulated region."""
-    legal = 'must be an object by region, such as {"eu-west-1": {"rtt_ms": 80, "loss_ratio": 0.001}}'
-    _demand(isinstance(value, Mapping), legal)
-    result: dict[str, Link] = {}
-    for region, row in value.items():
-        _demand(isinstance(row, Mapping) and "rtt_ms" in row and not set(row) - {"rtt_ms", "loss_ratio"}, legal)
-        try:
-            rtt_ms, loss_ratio = number(row["rtt_ms"], 0, RTT_MAX_MS), number(row.get("loss_ratio", 0.0), 0, LOSS_MAX)
-        except ValueError as error:
-            raise ValueError(f"{region} {json.dumps(dict(row))}: {error}") from None
-        result[region] = Link(region, rtt_ms, loss_ratio)
-    return result
 
 
 def tenants(value: Any) -> tuple[str, ...]:

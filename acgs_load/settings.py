@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from acgs_load.errors import UsageError
-from acgs_load.plan import Account, Link, Node, PlaceName, ThresholdText
+from acgs_load.plan import Account, Kubernetes, Link, Node, PlaceName, ThresholdText
 
 
 class Rate(NamedTuple):
@@ -57,6 +57,7 @@ class Settings:
     simulate_regions: bool
     region_links: Mapping[str, Link]
     """By region."""
+    kubernetes: Kubernetes | None
     seed: int
     baseline: str | None
     min_capacity: float | None

@@ -73,6 +73,8 @@ SETTINGS = (
             "give each region on this machine a network with its real delay (Linux, root)"),
     Setting("region_links", "REGION_LINKS", None, None, "links", {},
             "simulated regions: round trip (rtt_ms) and loss (loss_ratio) by region"),
+    Setting("kubernetes", "KUBERNETES", None, None, "kubernetes", None,
+            "image, namespace, context, cpu, memory, storage, storage_class, region_label, pull_secret"),
     Setting("seed", "SEED", "--seed", "ACGS_SEED", "seed", 1,
             "makes users, data and order repeatable"),
     Setting("baseline", "BASELINE", "--baseline", "ACGS_BASELINE", "text", None,

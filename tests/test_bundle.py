@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from acgs_load.errors import GeneratorError
+from acgs_load.fleet.archive import RUN_FILES, WORKER_FILES, unpack
 from acgs_load.fleet.bundle import bundle
-from acgs_load.fleet.ssh import unpack
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -69,7 +69,7 @@ def test_only_logs_and_spools_are_taken_from_elsewhere(tmp_path):
         "logs/worker-0.log": b"fine", "spools/worker-0-ab.jsonl": b"{}", "../evil": b"x", "/tmp/evil": b"x",
         "logs/../../evil": b"x", "run.json": b"{}", "logs/a/b": b"x",
     })  # fmt: skip
-    unpack(content, folder)
+    unpack(io.BytesIO(content), folder, WORKER_FILES)
     written = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir())
     assert written == ["run/logs/worker-0.log", "run/spools/worker-0-ab.jsonl"]
 
@@ -78,4 +78,4 @@ def test_what_is_no_archive_is_said(tmp_path):
     """Not a traceback."""
     for content in (b"", b"nonsense", archive_of(**{"logs/a": b"x" * 9000})[:-20]):
         with pytest.raises(GeneratorError, match="what was collected is not readable"):
-            unpack(content, tmp_path)
+            unpack(io.BytesIO(content), tmp_path, RUN_FILES)

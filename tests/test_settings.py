@@ -36,6 +36,7 @@ EVERYTHING = {
     "WORKERS": 4,
     "PLACE": "ssh",
     "SIMULATE_REGIONS": True,
+    "KUBERNETES": {"namespace": "load", "image": "r.example.com/acgs-loadtest:1"},
     "REGION_LINKS": {"us-east-1": {"rtt_ms": 5}},
     "SEED": 7,
     "BASELINE": "reports/nightly/1",

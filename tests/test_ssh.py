@@ -70,8 +70,9 @@ def land(tmp_path):
     config.write_text(json.dumps({"LOAD_TEST_NODES": nodes}))
     environ = {"PATH": path, "ACGS_PASSWORD": SECRET}
     flags = ("--config-file", str(config), "--place", "ssh", "--test-type", "smoke")
-    with gateway("--host", "198.18.255.1" if root else "127.0.0.1") as url:
-        yield servers, (*flags, "--target", url), environ
+    host = "198.18.255.1" if root else "127.0.0.1"
+    with gateway("--host", host) as url:
+        yield servers, (*flags, "--target", url, "--i-may-load", host), environ
     for server in servers:
         server.stop()
     for wire in wires:

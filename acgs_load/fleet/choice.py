@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from acgs_load.errors import UsageError
 from acgs_load.fleet.compose import ComposePlace
 from acgs_load.fleet.here import LocalPlace
 from acgs_load.fleet.inside import INSIDE_VARIABLE, InsidePlace
@@ -24,4 +23,6 @@ def place_of(plan: Plan) -> Place | WholePlace:
         return SshPlace(plan)
     if plan.place == "compose":
         return ComposePlace(plan)
-    raise UsageError(f"--place {plan.place}: not available in this version; use local")
+    from acgs_load.fleet.kubernetes import KubernetesPlace  # YAML is slow to load
+
+    return KubernetesPlace(plan)

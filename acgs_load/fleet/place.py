@@ -6,8 +6,10 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
-from acgs_load.fleet.commands import Command
+from acgs_load.errors import UsageError
+from acgs_load.fleet.commands import LOCAL_HOSTS, Command
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 
@@ -94,3 +96,14 @@ class WholePlace(Protocol):
 def folder_of(plan: Plan) -> RunFolder:
     """The run's folder on this machine."""
     return RunFolder(Path(plan.folder))
+
+
+def demand_common_target(plan: Plan, elsewhere: str = "") -> None:
+    """Raises UsageError where the target is this machine's own and the load comes from somewhere else."""
+    host = urlsplit(plan.target).hostname or ""
+    strange = elsewhere or next((node.host for node in plan.nodes if node.host not in LOCAL_HOSTS), "")
+    if strange and (host in LOCAL_HOSTS or host.startswith("127.")):
+        raise UsageError(
+            f"target {plan.target} is this machine's own; on {strange} that address is another; "
+            "name the target as every node reaches it (--target)"
+        )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from acgs_load.errors import GeneratorError, UsageError
+from acgs_load.errors import GeneratorError
+from acgs_load.fleet.archive import WORKER_FILES, unpack
 from acgs_load.fleet.bundle import bundle
-from acgs_load.fleet.commands import LOCAL_HOSTS, Command, Ground, master_command, worker_command
-from acgs_load.fleet.place import Worker, folder_of
+from acgs_load.fleet.commands import Command, Ground, master_command, worker_command
+from acgs_load.fleet.place import Worker, demand_common_target, folder_of
+from acgs_load.fleet.secrets import secrets_of_workers
 from acgs_load.fleet.ssh_call import SshCall
 from acgs_load.fleet.ssh_outpost import SshOutpost
 from acgs_load.fleet.ssh_words import (
@@ -28,12 +27,9 @@ from acgs_load.fleet.ssh_words import (
 )
 from acgs_load.plan import Node, Plan
 from acgs_load.run_folder import RunFolder
-from acgs_load.secret import SECRET_VARIABLE
 
 LOOK_TIMEOUT_S, INSTALL_TIMEOUT_S, CHECK_TIMEOUT_S, COLLECT_TIMEOUT_S = 60.0, 900.0, 120.0, 300.0
 DISMISS_TIMEOUT_S = 15.0
-SECRETS_OF_WORKERS = ("ACGS_PASSWORD", "ACGS_TOKEN", SECRET_VARIABLE)
-_COLLECTED = re.compile(r"(logs|spools)/[A-Za-z0-9._-]+")
 
 
 class SshPlace:
@@ -41,7 +37,7 @@ class SshPlace:
 
     def __init__(self, plan: Plan) -> None:
         """Raises UsageError where the target is one that only this machine has."""
-        _demand_common_target(plan)
+        demand_common_target(plan)
         self._plan = plan
         self._calls: list[SshCall] = []
         self._outposts: list[SshOutpost] = []
@@ -89,7 +85,7 @@ class SshPlace:
         logs, sha256 = folder_of(plan).logs, bundle().sha256
         for number, node in enumerate(plan.nodes):
             self._outposts.append(SshOutpost(node, sha256, self._run(number), logs, plan.master_port))
-        secrets = {name: os.environ[name] for name in SECRETS_OF_WORKERS if os.environ.get(name)}
+        secrets = secrets_of_workers()
         workers: list[Worker] = []
         for number, outpost in enumerate(self._outposts):
             port = outpost.tunnel_port()
@@ -110,7 +106,8 @@ class SshPlace:
         ]
         for outpost, call in calls:
             try:
-                unpack(call.result("collecting logs and spools", COLLECT_TIMEOUT_S), folder_of(self._plan).path)
+                packed = io.BytesIO(call.result("collecting logs and spools", COLLECT_TIMEOUT_S))
+                unpack(packed, folder_of(self._plan).path, WORKER_FILES)
             except GeneratorError as error:
                 complaints.append(f"{error} (they are in {outpost.folder} there)")
         self._collected = not complaints
@@ -141,34 +138,6 @@ class SshPlace:
         return [worker_command(plan, index, node, ground) for index in range(before, before + node.workers)]
 
 
-def unpack(content: bytes, folder: Path) -> None:
-    """Write the logs and spools of an archive from another machine, and nothing else that may be in it.
-
-    Raises GeneratorError where it is no archive.
-    """
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.isreg() and _COLLECTED.fullmatch(member.name) else None
-                if file is None:
-                    continue
-                path = folder / member.name
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(file.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise GeneratorError(f"what was collected is not readable ({error})") from error
-
-
 def _machine(node: Node) -> tuple[object, ...]:
     """What tells one bundle's place from another."""
     return node.host, node.user, node.port, node.identity_file, node.python
-
-
-def _demand_common_target(plan: Plan) -> None:
-    host = urlsplit(plan.target).hostname or ""
-    strange = next((node.host for node in plan.nodes if node.host not in LOCAL_HOSTS), None)
-    if strange is not None and (host in LOCAL_HOSTS or host.startswith("127.")):
-        raise UsageError(
-            f"target {plan.target} is this machine's own; on {strange} that address is another; "
-            "name the target as every node reaches it (--target)"
-        )
