@@ -171,7 +171,8 @@ def test_ctrl_c_leaves_no_network(tmp_path, settings):
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     ended = finish(process, tmp_path)
-    assert ended.code == 130, ended.output + ended.errors
+    # the second one may come when all is done and the interpreter is on its way out
+    assert ended.code in (130, -signal.SIGINT), ended.output + ended.errors
     assert ours(process.pid) == []
 
 
