@@ -12,7 +12,8 @@ from typing import Any
 
 from acgs_load.errors import UsageError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a test may be called, and what the folder of a run is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class RunFolder:
 
 def create_run_folder(output: Path, name: str, now: datetime | None = None) -> RunFolder:
     """A new, empty folder ``output/name/<UTC stamp>``. Raises UsageError for a bad name or an unwritable place."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(f"--test-name {name!r}: letters, digits, dot, dash and underscore only, 100 at most")
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     for attempt in range(100):

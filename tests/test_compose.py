@@ -40,9 +40,9 @@ NOT_PASSED = {
 
 
 def test_promised_services_start_by_default():
-    """``up`` starts the promised services, the reference gateway to load, and the folders' one-shot."""
+    """``up`` starts the promised services, the gateway to load, a node-exporter, and the folders' one-shot."""
     waiting = {name for name, service in services().items() if service.get("profiles")}
-    assert services().keys() - waiting == PROMISED | {"acgs-gateway", "folders"}
+    assert services().keys() - waiting == PROMISED | {"acgs-gateway", "folders", "node-exporter"}
     assert waiting == {"runner"}, "of --place compose"
     assert services()["folders"]["environment"]["ACGS_TARGET_HOST"] == "http://acgs-gateway:8080"
 
@@ -209,7 +209,7 @@ def test_signals_reach_the_process():
             assert "\nexec " in words[words.index("-euc") + 1], name
 
 
-@pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway"}))
+@pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway", "node-exporter"}))
 def test_services_are_kept_in_bounds(name):
     """Every service has a health check, a restart policy, a memory limit, a bounded place for scraps, bounded logs."""
     service = services()[name]
@@ -220,7 +220,7 @@ def test_services_are_kept_in_bounds(name):
     assert service["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway", "folders", "runner"}))
+@pytest.mark.parametrize("name", sorted(PROMISED | {"acgs-gateway", "folders", "runner", "node-exporter"}))
 def test_services_have_no_privileges(name):
     """Read-only root file systems, no capabilities, none to be gained, users that are not root and no host namespaces.
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from acgs_load.traffic.engine.web_report import report_page
 from acgs_load.traffic.master.exporter import Exporter
 from acgs_load.traffic.master.exporter_door import LAST_SCRAPE_MAX_S, SCRAPER, ExporterDoor, Scrapers
 
@@ -68,6 +69,19 @@ def test_the_master_waits_for_the_last_scrape(header, scraped_at_s, hurry_at_s, 
         door.answer(header)
     door.await_last(course)
     assert wake.now_s == pytest.approx(ends_s, abs=0.3)
+
+
+def test_reports_are_served_and_nothing_beside_them(tmp_path):
+    """A run's report by its names; no path leads out of the folder of runs."""
+    folder = tmp_path / "reports" / "smoke" / "20260101T000000Z"
+    folder.mkdir(parents=True)
+    (tmp_path / "reports" / "report.html").write_text("beside")
+    assert report_page(tmp_path / "reports", "smoke", folder.name).status_code == 404
+    (folder / "report.html").write_text("<p>done</p>")
+    found = report_page(tmp_path / "reports", "smoke", folder.name)
+    assert (found.status_code, found.get_data(as_text=True)) == (200, "<p>done</p>")
+    for test, stamp in (("..", "reports"), ("smoke", ".."), (".", "."), ("", ""), ("smoke/..", "")):
+        assert report_page(tmp_path / "reports", test, stamp).status_code == 404
 
 
 def test_only_metrics_are_served():

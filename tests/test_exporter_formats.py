@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+import subprocess
 
 import pytest
 from course_fixture import START_S, window_at
@@ -64,6 +66,19 @@ def test_text_is_what_prometheus_reads(tmp_path):
         key: value for key, value in wanted.items() if key not in exposition
     }
     assert course.folder.path.name in written(families).decode()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool")
+def test_promtool_has_nothing_to_say_of_the_metrics(tmp_path):
+    """Names, types, units and help as Prometheus wants them."""
+    exporter, _ = of_a_run(tmp_path, window_at(1, 3))
+    text = written(exporter.collect())
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+    bad = GaugeMetricFamily("acgs_load_latencyMs", "")
+    bad.add_metric((), 1.0)
+    done = subprocess.run(["promtool", "check", "metrics"], input=written([bad]), capture_output=True, check=False)
+    assert done.returncode != 0
 
 
 def test_protobuf_bytes_by_hand():

@@ -30,6 +30,7 @@ from acgs_load.traffic.engine.runners import Conducted, ConductedLocal, Conducte
 from acgs_load.traffic.engine.web_edits import serve_edits
 from acgs_load.traffic.engine.web_login import default_options, guard
 from acgs_load.traffic.engine.web_metrics import serve_metrics
+from acgs_load.traffic.engine.web_report import serve_reports
 from acgs_load.traffic.engine.web_start import offer_types
 from acgs_load.traffic.engine.web_tabs import serve_tabs
 from acgs_load.traffic.engine.wire import seal
@@ -100,6 +101,7 @@ def _begin(environment: Environment, **_others: Any) -> None:
         guard(environment)
         serve_edits(environment, runner.conductor)
         serve_metrics(environment, runner.conductor.metrics)
+        serve_reports(environment, runner.conductor)
         serve_tabs(environment, runner.conductor)
         signals.follow(lambda number: _end_all(environment, number))
 

@@ -81,6 +81,11 @@ class BareRun:
         logger.info("run folder %s", folder.path)
         return plan, folder
 
+    @property
+    def output(self) -> Path:
+        """Where run folders are made."""
+        return Path(self._output)
+
     def take_form(self, form: Mapping[str, str]) -> None:
         """What a start form does not say is what the type of test that it names means, not what was said before."""
         chosen = {"test_type": form["test_type"]} if "test_type" in form else self._type()

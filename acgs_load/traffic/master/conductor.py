@@ -118,6 +118,14 @@ class Conductor:
         return self._performance is not None and not self.busy
 
     @property
+    def output(self) -> Path:
+        """Where run folders are."""
+        if self._plan is not None:
+            return Path(self._plan.folder).parents[1]
+        assert self._bare is not None, "prepare comes first"
+        return self._bare.output
+
+    @property
     def _headless(self) -> bool:
         options = self._podium.environment.parsed_options
         return options is not None and bool(options.headless)
