@@ -33,9 +33,9 @@ def crowd() -> tuple[dict[str, Any], list[Bar]]:
 
 
 @contextlib.contextmanager
-def gateway() -> Iterator[str]:
+def gateway(*flags: str) -> Iterator[str]:
     """The reference gateway on the target's core; gives its URL. Raises TargetError if it does not start."""
-    command = ["taskset", "-c", str(TARGET_CORE), sys.executable, "-m", "acgs_load.gateway", "--port", "0"]
+    command = ["taskset", "-c", str(TARGET_CORE), sys.executable, "-m", "acgs_load.gateway", "--port", "0", *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None, "asked for"

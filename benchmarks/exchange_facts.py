@@ -35,6 +35,7 @@ def answer_body() -> str:
     return json.dumps(answer)
 
 
-def header_lines() -> bytes:
-    """The four headers as our transport takes them."""
-    return "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode()
+def header_lines(token: str | None = None) -> bytes:
+    """The four headers as our transport takes them; with a token that a target has given, where it looks at that."""
+    headers = HEADERS if token is None else {**HEADERS, "Authorization": f"Bearer {token}"}
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()

@@ -53,13 +53,19 @@ def peers(install: bool) -> Peers:
     missing = [package for program, package in DEBIAN_PACKAGES.items() if not _found(program)]
     if missing and install:
         _run([*_APT, *missing])
-    nginx = _found("nginx")
-    if nginx is None:
-        raise UsageError(f"nginx is not installed: say --install, or {' '.join([*_APT[:2], *missing])}")
+    nginx = nginx_program()
     python = HOME / "bin" / "python"
     if not _has_locust(python):
         _make_environment(python)
     return Peers(str(python), _k6(python), nginx, _found("wrk"), _found("hey"))
+
+
+def nginx_program() -> str:
+    """The target of most comparisons. Raises UsageError where it is not installed."""
+    nginx = _found("nginx")
+    if nginx is None:
+        raise UsageError(f"nginx is not installed: apt-get install {DEBIAN_PACKAGES['nginx']}")
+    return nginx
 
 
 def _found(program: str) -> str | None:

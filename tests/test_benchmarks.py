@@ -3,11 +3,13 @@
 import pytest
 
 from acgs_load.errors import GeneratorError
+from benchmarks.added import Pair, paired
 from benchmarks.exactness import Served, buckets_off, error, open_by_log_s, open_by_schedule_s, percentiles_ms
 from benchmarks.generators import Generator, Told
 from benchmarks.known_latencies import QUIET, Stalls, answer_s, service_times_s
 from benchmarks.rounds import Measured, alternating, ratio
 from benchmarks.table import Bar
+from benchmarks.workers import Round
 
 STALLS = Stalls(100.0, first_s=4.0, period_s=10.0, length_s=1.0)
 
@@ -89,3 +91,19 @@ def test_a_bar_is_reached_on_its_side(figure, side, reached):
     """And by no figure neither reached nor missed."""
     assert Bar("x", figure, 6.0, side).reached is reached
     assert Bar("x", None, 6.0, side).reached is None
+
+
+def test_our_account_and_the_gateways_meet_by_the_due_time(tmp_path):
+    """Other requests of the log are none of ours; one that only one side knows is an error, not left out."""
+    log, times = tmp_path / "log", tmp_path / "times"
+    log.write_text("1.0 1.0 0.5 200 auth_login POST /login\n1.0 1.0 0.002 200 verify GET /verify?due=7.25\n")
+    times.write_text("7.25,7.5,7.503\n")
+    assert paired(times, log) == [Pair(pytest.approx(0.003), 0.002)]
+    times.write_text("7.25,7.5,7.503\n7.26,7.5,7.503\n")
+    with pytest.raises(GeneratorError, match="1 of 2 requests"):
+        paired(times, log)
+
+
+def test_two_are_held_against_the_mean_of_one():
+    """Whichever core is the slower one."""
+    assert Round((90.0, 110.0), 190.0).ratio == 1.9

@@ -12,9 +12,11 @@ monkey.patch_all()  # as Locust does; the transport has to be quick in such a pr
 
 import argparse  # noqa: E402
 import json  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
 from random import Random  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -77,15 +79,23 @@ def plain_exchange(transport: Transport, recorder: WindowRecorder) -> Exchange:
     return exchange
 
 
-def due_exchange(transport: Transport, recorder: WindowRecorder, arrivals: OpenArrivals) -> Exchange:
+Times = list[tuple[float, float, float]]
+"""Due, sent and done of each request, ``perf_counter``."""
+
+
+def due_exchange(
+    transport: Transport, recorder: WindowRecorder, arrivals: OpenArrivals, token: str | None, times: Times | None
+) -> Exchange:
     """The same when an arrival is due; the request says when that was, for the target's log."""
-    headers = header_lines()
+    headers = header_lines(token)
 
     def exchange() -> None:
         due_s = arrivals.next_due_s()
         assert due_s is not None, "open load"
         reply = transport.exchange("GET", f"{PATH}?due={due_s!r}", headers, None)
         recorder.record(_sample(reply, due_s))
+        if times is not None:
+            times.append((due_s, reply.sent_s, reply.done_s))
 
     return exchange
 
@@ -153,6 +163,7 @@ def main(argv: Sequence[str]) -> int:
     started_s = time.perf_counter()
     until_s = started_s + asked.seconds
     arrivals = None
+    times: Times | None = [] if asked.times else None
     if asked.rate:
         arrivals = OpenArrivals(plan, Schedule(RateCurve.of(plan), Deal((0,), 1)), started_s)
         until_s = float("inf")  # they end when the arrivals do
@@ -160,7 +171,7 @@ def main(argv: Sequence[str]) -> int:
     def begin(number: int) -> gevent.Greenlet:
         transport = new_transport()
         if arrivals is not None:
-            exchange = due_exchange(transport, recorder, arrivals)
+            exchange = due_exchange(transport, recorder, arrivals, os.environ.get("BENCH_TOKEN"), times)
         elif asked.through == "client":
             exchange = client_exchange(plan, number, transport, recorder)
         else:
@@ -178,6 +189,8 @@ def main(argv: Sequence[str]) -> int:
         playing.join()
     gevent.joinall(users, raise_error=True)
     merge(recorder, total, everything=True)
+    if times is not None:
+        asked.times.write_text("".join(f"{due!r},{sent!r},{done!r}\n" for due, sent, done in times), encoding="utf-8")
     print(json.dumps({**told(total), "started_s": started_s, "unsent": arrivals.unsent if arrivals else 0}))
     return 0
 
@@ -198,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--think", type=float, default=0.0, help="mean pause of a user, seconds")
     parser.add_argument("--rate", type=float, help="open load: requests per second")
+    parser.add_argument("--times", type=Path, help="open load: file for due, sent and done of each request")
     return parser
 
 
