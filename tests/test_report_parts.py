@@ -11,8 +11,10 @@ from run_fixture import RunFixture, plan_of, thresholds
 
 from acgs_load.analysis.advice import ADVICE_MAX, advice_of
 from acgs_load.analysis.command import again_of, command_of
+from acgs_load.analysis.comparing.comparison import Change, Word
 from acgs_load.analysis.drawing.breaches import Demand, breaches
 from acgs_load.analysis.drawing.closeups import curve_of, heat_of
+from acgs_load.analysis.drawing.forest import forest_of, state_of
 from acgs_load.analysis.drawing.panels import Band, Line
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.judging.assurances import PROMISES, assurances
@@ -219,9 +221,45 @@ def test_comparison_is_the_json_s(tmp_path):
     assert set(rows) == {f"{row['operation'] or ''} {row['measure']}" for row in wanted["changes"]}
     for change in wanted["changes"]:
         cells = rows[f"{change['operation'] or ''} {change['measure']}"].children[-5:]
-        for cell, name in zip(cells, ("baseline", "value", "change", "low"), strict=False):
+        word = cells.pop(3)
+        for cell, name in zip(cells, ("baseline", "value", "change", "low"), strict=True):
             shown = cell.attributes["data-value"]
             assert (float(shown) if shown else None) == pytest.approx(change[name])
-        assert change["word"] in cells[-1].text
+        assert change["word"] in word.text
+        drawn = [path.attributes["d"] for path in cells[-1].all("path")]
+        assert bool(drawn) == (change["low"] is not None)
+        if drawn:
+            whisker = next(text for text in drawn if "H" in text)
+            begin, end = (float(part) - 50 for part in whisker[1:].replace(" 6H", " ").split())
+            assert begin < 0 < end or (begin > 0) == (change["low"] > 0)
+            assert begin <= end
     assert wanted["word"] in page.one("h2", id="comparison").text
     assert all("scope" in th.attributes for th in page.all("th"))
+
+
+def test_a_comparison_that_decides_comes_first(tmp_path):
+    """Where there are no thresholds, the reader sees what changed before any chart, and nothing about thresholds."""
+    before, after = (RunFixture(tmp_path / name).steady(10).write() for name in ("before", "after"))
+    alone = report_of(load_run(after), thresholds=(), baseline=str(before.path), max_regression=0.05)
+    page = tree(to_html(alone))
+    assert next(head.attributes["id"] for head in page.all("h2") if "id" in head.attributes) == "comparison"
+    assert not page.all("h2", id="thresholds")
+    assert page.one("a", **{"class": "skip"}).attributes["href"] == "#comparison"
+    beside = tree(to_html(report_of(load_run(after), baseline=str(before.path))))
+    order = [head.attributes["id"] for head in beside.all("h2") if "id" in head.attributes]
+    assert order.index("thresholds") < order.index("charts") < order.index("comparison")
+
+
+def test_a_forest_has_one_scale_and_its_zero_in_the_middle():
+    """Twice the change is twice as far from the middle; what lies beyond stays at the edge."""
+    base = Change("", "latency_p95_ms", "ms", 10, 11, 99, 99, 0.1, 0.05, 0.15, 0.05, Word.REGRESSION)
+    twice = replace(base, operation="policy_get", change=0.2, low=0.1, high=0.3)
+    far = replace(base, operation="policy_list", change=50.0, low=20.0, high=90.0)
+    less = replace(base, measure="throughput_rps", change=-0.1, low=-0.2, high=-0.05, word=Word.IMPROVEMENT)
+    found = forest_of([base, twice])
+    assert found["policy_get", "latency_p95_ms"].at - 50 == pytest.approx(2 * (found["", "latency_p95_ms"].at - 50))
+    assert found["", "latency_p95_ms"].state == "fail"
+    assert found["", "latency_p95_ms"].limit > 50 > forest_of([less])["", "throughput_rps"].limit
+    assert forest_of([base, far])["policy_list", "latency_p95_ms"].high == 100
+    assert forest_of([replace(base, low=None, high=None)]) == {}
+    assert state_of(replace(base, allowed=0.5)) == "not_measured"

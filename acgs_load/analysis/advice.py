@@ -36,6 +36,7 @@ def advice_of(report: Report) -> list[Advice]:
     found = [
         *_distrusted(report),
         *_first_breach(report),
+        *_worst_change(report),
         *_blame(report),
         *_troubles(report),
         *_slowest(report),
@@ -48,6 +49,16 @@ def _distrusted(report: Report) -> Iterator[Advice]:
     if report.verdict.status == "INVALID":
         text = "the figures may be the load generators' own; settle the reasons above and run again before reading on"
         yield Advice("Trust", text, "reading")
+
+
+def _worst_change(report: Report) -> Iterator[Advice]:
+    """The operation that became worse by the largest share."""
+    changes = report.comparison.changes if report.comparison else ()
+    worse = [one for one in changes if one.operation and one.beyond and one.measure in PERCENTILES]
+    if worse:
+        worst = max(worse, key=lambda one: one.worse or 0.0)
+        figures = f"{value_text(worst.baseline, worst.unit)} before, {value_text(worst.value, worst.unit)} now"
+        yield Advice("Largest regression", f"{worst.operation}: {PERCENTILES[worst.measure]} {figures}", "comparison")
 
 
 def _first_breach(report: Report) -> Iterator[Advice]:

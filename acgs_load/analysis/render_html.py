@@ -11,6 +11,7 @@ from acgs_load.analysis.advice import advice_of
 from acgs_load.analysis.command import again_of, command_of
 from acgs_load.analysis.comparing.regressions import interval_text, moved_text
 from acgs_load.analysis.drawing.closeup_drawing import closeup_drawing, spark_of
+from acgs_load.analysis.drawing.forest import forest_of, state_of
 from acgs_load.analysis.drawing.page_policy import policy_of
 from acgs_load.analysis.drawing.page_script import TEMPLATES, drawn_panels, script_of
 from acgs_load.analysis.drawing.palette import INKS
@@ -23,6 +24,7 @@ from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.trouble_rows import rows_of
 from acgs_load.analysis.wording import NOT_MEASURED, at_text, margin_text, value_text
 
+BESIDE = "Beside the baseline"
 BAR = 100.0
 """Where the limit stands on a threshold's bar, which ends at half as much again."""
 
@@ -45,6 +47,7 @@ def to_html(report: Report) -> str:
         plain=_plain,
         moved=moved_text,
         interval=interval_text,
+        state=state_of,
     )
     script = script_of(report)
     page = environment.get_template("report.html.j2")
@@ -75,6 +78,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "bucket_s": drawn[0].width_s if drawn else None,
         "closeups": [closeup_drawing(closeup, end_s) for closeup in report.closeups],
         "sparks": {closeup.anchor: spark_of(closeup) for closeup in report.closeups},
+        "forest": forest_of(report.comparison.changes) if report.comparison else {},
         "inks": INKS,
         "origins": dict(report.plan.get("origins") or {}),
         "suite": f" {version}" if (version := (report.run.get("versions") or {}).get("suite")) else "",
@@ -86,13 +90,15 @@ def _shown(report: Report) -> dict[str, Any]:
 
 def _sections(report: Report, promised: bool) -> list[tuple[str, str]]:
     """Anchors and titles of the sections that this report has."""
+    compared_only = report.comparison is not None and not report.verdict.findings
     known = (
-        ("thresholds", "Thresholds", True),
+        ("comparison", BESIDE, compared_only),
+        ("thresholds", "Thresholds", not compared_only),
         ("violations", "Violations", bool(report.violations)),
         ("errors-found", "Errors", bool(report.errors)),
         ("charts", "Over time", bool(drawn_panels(report))),
         ("steps", "Steps", bool(report.breaking_point and report.breaking_point.steps)),
-        ("comparison", "Beside the baseline", report.comparison is not None),
+        ("comparison", BESIDE, report.comparison is not None and not compared_only),
         ("operations", "Operations", bool(report.operations)),
         ("closeups", "A closer look", bool(report.closeups)),
         ("promises", "Compliance", promised),

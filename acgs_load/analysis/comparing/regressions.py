@@ -15,6 +15,8 @@ from acgs_load.errors import ExitCode, UsageError
 FACTOR_FROM, FACTOR_MAX = 1.0, 1_000
 """From twice as much on, a factor reads better than per cent; above a thousand, no digit means anything."""
 WORST_MAX = 3
+NOTHING_PERCENT = 0.005
+"""Less would be shown as 0.00."""
 
 
 def read_share(text: str, name: str) -> float:
@@ -64,7 +66,12 @@ def _short_text(change: Change) -> str:
 def comparison_text(comparison: Comparison) -> str:
     """What it comes to, in a sentence."""
     words = [change.word for change in comparison.changes if change.operation != EVERYTHING]
-    told = [change for change in comparison.changes if change.operation == EVERYTHING and _worth(change)]
+    beyond = comparison.beyond if comparison.decides else ()  # the reasons of the verdict tell them already
+    told = [
+        change
+        for change in comparison.changes
+        if change.operation == EVERYTHING and _worth(change) and change not in beyond
+    ]
     parts = "; ".join(change_text(change) for change in told)
     counts = ", ".join(f"{words.count(word)} {word}" for word in Word if word in words)
     operations = f" (figures of single operations: {counts})" if counts else ""
@@ -99,8 +106,10 @@ def moved_text(moved: float | None, change: Change) -> str:
     if unit == "%" and moved >= FACTOR_FROM:
         return f"×{1 + moved:,.3g}" if moved < FACTOR_MAX else f">×{FACTOR_MAX:,}"
     percent = 100 * moved
-    digits = 0 if abs(percent) >= 100 else 1 if abs(percent) >= 0.1 or percent == 0 else 2
-    return f"{percent:+,.{digits}f} {unit}".replace("+0.0 ", "0 ").replace("-0.0 ", "0 ")
+    if abs(percent) < NOTHING_PERCENT:
+        return f"0 {unit}"
+    digits = 0 if abs(percent) >= 100 else 1 if abs(percent) >= 0.1 else 2
+    return f"{percent:+,.{digits}f} {unit}"
 
 
 def _allowed_text(change: Change) -> str:
