@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from acgs_load import __version__
-from acgs_load.errors import ExitCode, LoadTestError, UsageError
+from acgs_load.errors import ExitCode, LoadTestError, UsageError, resource_error
 from acgs_load.settings_table import CONFIG_FILE_VARIABLE, SECRETS, SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -100,17 +100,20 @@ def told(program: str, door: Callable[[], int]) -> int:
     try:
         return door()
     except LoadTestError as error:
-        # a message repeats what it was given, and a terminal must not obey that
-        line = "".join(letter if letter.isprintable() else " " for letter in str(error))
-        print(f"{program}: error: {line}", file=sys.stderr)
+        print(f"{program}: error: {error.line}", file=sys.stderr)
         return int(error.exit_code)
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # whoever read standard output has gone (head, a pager); at exit Python would try to flush into nothing
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
+    except (OSError, MemoryError) as error:
+        if (fault := resource_error(error)) is None:
+            raise
+        print(f"{program}: error: {fault.line}", file=sys.stderr)
+        return int(fault.exit_code)
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
 
 
 def plan_from(flags: Mapping[str, object], environ: Mapping[str, str]) -> Plan:

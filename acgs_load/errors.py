@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -22,6 +23,11 @@ class LoadTestError(Exception):
 
     exit_code = ExitCode.FAILED
 
+    @property
+    def line(self) -> str:
+        """The message as one line that a terminal shows and does not obey: it may repeat what somebody planted."""
+        return "".join(letter if letter.isprintable() else " " for letter in str(self))
+
 
 class UsageError(LoadTestError):
     """Wrong flag, setting or file; nothing was sent."""
@@ -39,6 +45,26 @@ class GeneratorError(LoadTestError):
     """The load generator itself failed, so what was measured cannot be trusted."""
 
     exit_code = ExitCode.INVALID
+
+
+class ResourceError(GeneratorError):
+    """This machine has run out of something: room on a disk, memory."""
+
+
+_STORAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
+
+def resource_error(error: OSError | MemoryError) -> ResourceError | None:
+    """What to tell where the disk or the memory is the cause; None for any other error."""
+    if isinstance(error, MemoryError):
+        return ResourceError(
+            "out of memory; what was measured is kept: python performance_analyzer.py FOLDER where there is more"
+        )
+    if error.errno not in _STORAGE:
+        return None
+    place = f" ({error.filename})" if error.filename else ""
+    reason = (error.strerror or "disk fault").lower()
+    return ResourceError(f"{reason}{place}; make room, or name another --output; what was written before is kept")
 
 
 class NothingMeasuredError(LoadTestError):

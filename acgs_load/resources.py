@@ -80,8 +80,9 @@ class ResourceSampler:
         self._source = source
         self._say = say
         """Told once, in words, when the source tells nothing any more."""
-        self._clock = clock
         self._monotonic = monotonic
+        self._anchor_s = clock() - monotonic()
+        """Makes epoch seconds of monotonic ones: a clock that is set back takes no row into the past."""
         self._silent = 0
         self._said = False
         self._ended = threading.Event()
@@ -105,7 +106,11 @@ class ResourceSampler:
         if level == Level(None, None):
             return None
         return ResourceRow(
-            int(self._clock()), self._source.name, _rounded(level.cpu), _rounded(level.memory), level.memory_bytes
+            int(self._anchor_s + self._monotonic()),
+            self._source.name,
+            _rounded(level.cpu),
+            _rounded(level.memory),
+            level.memory_bytes,
         )
 
     def _watch(self, level: Level, reason: str) -> None:
@@ -118,6 +123,12 @@ class ResourceSampler:
         self._say(f"{' and '.join(missing)} of the target: not measured while this lasts: {told}")
 
     def _loop(self) -> None:
+        try:
+            self._write()
+        except OSError as error:
+            self._say(f"{self._path.name}: not written any more ({error.strerror}); the run goes on")
+
+    def _write(self) -> None:
         with self._path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(ResourceRow._fields)

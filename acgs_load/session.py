@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 
 import requests
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from acgs_load.authorities import verification
 from acgs_load.contract import METRICS_PATH
-from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, TargetError
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, ResourceError, TargetError, UsageError
 from acgs_load.fleet.choice import place_of
 from acgs_load.fleet.commands import LOCAL_HOSTS, master_command, started_by_hand, worker_commands
 from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
@@ -26,6 +27,7 @@ from acgs_load.fleet.revival import Revival
 from acgs_load.live import LiveView
 from acgs_load.plan import Plan
 from acgs_load.preflight import Preflight, preflight
+from acgs_load.printable import printable_lines, printable_tree
 from acgs_load.resources import ResourceSampler
 from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
@@ -147,10 +149,15 @@ class _Session:
             )
             return ExitCode.INTERRUPTED if self._signals else ExitCode.PASSED
         # pandas and matplotlib are only loaded once the load is over
-        from acgs_load.analysis.judge import analyse
+        from acgs_load.analysis.judge import judged_run, written
         from acgs_load.analysis.terminal import print_report
 
-        report = analyse(self._folder)
+        report = judged_run(self._folder)
+        try:
+            report = written(report, self._folder)
+        except UsageError as error:
+            print_report(report, self._console)  # a verdict that cannot be written down is told all the same
+            raise ResourceError(str(error)) from error
         print_report(report, self._console)
         return report.verdict.exit_code
 
@@ -197,7 +204,7 @@ class _Session:
             answers = preflight(self.plan)
         else:
             answers = preflight(self.plan, gateway.instance, alive=gateway.ended)
-        write_json(self._folder.preflight, dataclasses.asdict(answers))
+        write_json(self._folder.preflight, printable_tree(dataclasses.asdict(answers)))
         return answers
 
     def _sample_resources(self, stack: ExitStack, gateway: EmbeddedGateway | None) -> None:
@@ -270,7 +277,7 @@ class _Session:
         spooled = any(self._folder.spools.glob("*.jsonl"))
         if not spooled and (not self._folder.windows.exists() or not self._folder.windows.stat().st_size):
             raise GeneratorError(f"nothing was measured: {self._reason()}; see {self._folder.logs}")
-        self._warn(f"the master ended early (status {self._master.poll()}); what is left of the run is analysed")
+        self._warn(f"the master ended early: {self._reason()}; what is left of the run is analysed")
 
     def _reason(self) -> str:
         """What the master called an error last; else how it ended."""
@@ -289,7 +296,13 @@ class _Session:
         except requests.RequestException:
             return  # publishing metrics is the target's choice; the report says where they are missing
         if answer.ok and "acgs_requests_total" in answer.text:
-            write_atomically(self._folder.target_metrics, answer.text)
+            self._keep(self._folder.target_metrics, printable_lines(answer.text))
+
+    def _keep(self, path: Path, text: str) -> None:
+        try:
+            write_atomically(path, text)
+        except OSError as error:
+            self._warn(f"{path.name}: not written ({error.strerror})")
 
 
 class _Signals:

@@ -14,7 +14,7 @@ PACKAGE = PROJECT / "acgs_load"
 
 FLOORS = [
     {"contract", "units", "errors", "machine"},
-    {"histogram", "secret"},
+    {"histogram", "secret", "printable"},
     {
         "samples",
         "health",

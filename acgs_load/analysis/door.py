@@ -25,7 +25,7 @@ from acgs_load.analysis.report import Report
 from acgs_load.analysis.terminal import print_report
 from acgs_load.analysis.watch import watch
 from acgs_load.analysis.write import write_report
-from acgs_load.errors import ExitCode, LoadTestError, UsageError
+from acgs_load.errors import ExitCode, LoadTestError, UsageError, resource_error
 from acgs_load.plan import ThresholdText
 from acgs_load.profile_acceptance import as_breaking
 from acgs_load.run_folder import RunFolder
@@ -57,8 +57,13 @@ def run_analyzer(argv: Sequence[str] | None = None) -> int:
             return watch(_watched(options), console)
         return _analyse(options, console)
     except LoadTestError as error:
-        print(f"{_PROGRAM}: {error}", file=sys.stderr)
+        print(f"{_PROGRAM}: {error.line}", file=sys.stderr)
         return int(error.exit_code)
+    except (OSError, MemoryError) as error:
+        if (fault := resource_error(error)) is None:
+            raise
+        print(f"{_PROGRAM}: {fault.line}", file=sys.stderr)
+        return int(fault.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
 

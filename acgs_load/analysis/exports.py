@@ -16,6 +16,7 @@ from acgs_load.errors import UsageError
 from acgs_load.histogram import Histogram, bucket_middle_us
 from acgs_load.samples import Window, WindowKey
 
+_FORMULA = ("=", "+", "-", "@")
 HALVINGS_MAX = 24
 TICKS_A_HALVING = 5
 """HdrHistogram's usual step: five values while what is left beyond halves."""
@@ -56,12 +57,17 @@ def _parquet(run: Run, folder: Path) -> Iterator[Path]:
     yield path
 
 
+def cell(value: object) -> object:
+    """A cell that no spreadsheet computes: text that begins like a formula gets an apostrophe (OWASP)."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
 def _row(key: WindowKey, window: Window) -> tuple[object, ...]:
     histogram = window.latency
     values_us = [*histogram.percentiles_us(list(QUANTILES.values())), histogram.mean_us]
     latencies = [None if value is None else round(value / 1e3, 3) for value in values_us]
     return (
-        *key,
+        *map(cell, key),
         *(getattr(window, name) for name in SUMS),
         *(window.outcomes.get(kind, 0) for kind in Outcome),
         *(window.violations.get(kind, 0) for kind in Violation),

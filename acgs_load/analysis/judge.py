@@ -45,8 +45,19 @@ def analyse(
     ``thresholds`` replace the plan's, ``baseline`` its baseline. Raises UsageError where a file is not what a run
     writes or a threshold cannot be read, and NothingMeasuredError where no request was counted.
     """
+    return written(judged_run(folder, thresholds=thresholds, baseline=baseline), folder)
+
+
+def judged_run(
+    folder: RunFolder, *, thresholds: Sequence[ThresholdText] | None = None, baseline: str | None = None
+) -> Report:
+    """As ``analyse``, but nothing is written."""
     salvage(folder)
-    report = report_of(load_run(folder), thresholds=thresholds, baseline=baseline)
+    return report_of(load_run(folder), thresholds=thresholds, baseline=baseline)
+
+
+def written(report: Report, folder: RunFolder) -> Report:
+    """The report, which says where it was written. Raises UsageError where it cannot be."""
     return replace(report, written=str(write_report(report, folder.path)))
 
 

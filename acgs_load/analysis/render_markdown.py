@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from acgs_load.analysis.comparing.table import markdown_table
@@ -114,5 +115,7 @@ def _escaped(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    fence = "``" if "`" in text else "`"
-    return f"{fence}{text.replace('|', chr(92) + '|')}{fence}"
+    """Text in a fence that it does not contain (CommonMark, 6.1)."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, room = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{room}{text.replace('|', chr(92) + '|')}{room}{fence}"

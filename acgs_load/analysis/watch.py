@@ -48,7 +48,7 @@ def watch_until(folder: Path, console: Console, wait: Callable[[float], object],
                 print_report(analyse(RunFolder(path)), console)
             except LoadTestError as error:
                 refused[path] = changed_ns
-                console.print(f"not analysed: {error}", style="red", soft_wrap=True, highlight=False, markup=False)
+                console.print(f"not analysed: {error.line}", style="red", soft_wrap=True, highlight=False, markup=False)
         wait(INTERVAL_S)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from acgs_load.analysis.reading.lines import NUMBER_MAX
 from acgs_load.histogram import bucket_index
+from acgs_load.printable import printable
 from acgs_load.samples import COUNTED, Window, WindowKey
 
 Ints = npt.NDArray[np.int64]
@@ -192,6 +193,9 @@ class ColumnsBuilder:
         if code is None:
             if not all(isinstance(word, str) for word in key):
                 raise UnusualRowError
+            region, scenario, operation, phase = map(printable, key)
+            if (region, scenario, operation, phase) != key:
+                return self.code((region, scenario, operation, phase))
             code = self.keys[key] = len(self.keys)
         return code
 
@@ -199,7 +203,7 @@ class ColumnsBuilder:
         """Everything added, in the order of adding."""
         return Columns(
             tuple(WindowKey(0, *key) for key in self.keys),
-            tuple(self.kinds),
+            tuple(map(printable, self.kinds)),
             self._joined("cells", np.int32),
             self._joined("seconds", np.int64),
             {name: self._joined(name, np.int64) for name in SUMS + TIMES},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from acgs_load.errors import UsageError
+from acgs_load.printable import printable_tree
 
 Row = TypeVar("Row")
 NUMBER_MAX = 1e18
@@ -18,10 +19,13 @@ _WRONG = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The JSON value. Raises ValueError for no JSON, NaN, numbers beyond all sense and halves of characters."""
+    """The JSON value, its texts printable: strangers may have a word in them.
+
+    Raises ValueError for no JSON, NaN, numbers beyond all sense and halves of characters.
+    """
     value = json.loads(text, parse_float=number, parse_int=whole, parse_constant=number)
     _check_text(value, b"\\ud" in (text.encode() if isinstance(text, str) else text).lower())
-    return value
+    return printable_tree(value)
 
 
 def _check_text(value: Any, escaped: bool) -> None:
@@ -95,7 +99,7 @@ def parsed_line(path: Path, place: int, line: bytes, parse: Callable[[dict[str, 
         # whole numbers are many here, and each is checked where it is used
         value = _LINES.decode(line.decode())
         _check_text(value, b"\\ud" in line.lower())
-        return parse(value)
+        return parse(printable_tree(value))
     except _WRONG as error:
         raise UsageError(f"{path}, line {place}: not what a run writes ({_reason(error)}); restore it") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from acgs_load.errors import NothingMeasuredError, UsageError
 from acgs_load.health import HealthRow
 from acgs_load.plan import Plan
 from acgs_load.plan_soundness import first_wrong
+from acgs_load.printable import printable
 from acgs_load.run_folder import RunFolder
 from acgs_load.samples import COUNTED, Window, WindowKey, status_label
 from acgs_load.timeline import Phase, Timeline
@@ -127,8 +129,7 @@ def _plan(folder: RunFolder) -> Plan:
             f"{folder.path}: no plan.json, so no run folder; name the folder of a run, or Locust's CSV files"
         )
     try:
-        parse_json(content)
-        plan = Plan.from_json(content)
+        plan = Plan.from_json(json.dumps(parse_json(content)))
         if (wrong := first_wrong(plan)) is not None:
             raise ValueError(wrong)
     except (UsageError, ValueError, AttributeError) as error:
@@ -199,8 +200,8 @@ def _check_histogram(name: str, wire: list[int]) -> None:
 def _health(cells: dict[str, str]) -> HealthRow:
     return HealthRow(
         whole(cells["second"]),
-        sys.intern(cells["process"]),
-        sys.intern(cells["region"]),
+        sys.intern(printable(cells["process"])),
+        sys.intern(printable(cells["region"])),
         number(cells["cpu"]),
         whole(cells["memory_bytes"]),
         number(cells["loop_lag_max_ms"]),
@@ -226,7 +227,7 @@ def _resource(cells: dict[str, str]) -> ResourceRow:
     memory_bytes = cells.get("memory_bytes", "")
     return ResourceRow(
         whole(cells["second"]),
-        cells["source"],
+        printable(cells["source"]),
         number(cells["cpu"]) if cells["cpu"] else None,
         number(cells["memory"]) if cells["memory"] else None,
         whole(memory_bytes) if memory_bytes else None,

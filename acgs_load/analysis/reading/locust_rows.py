@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acgs_load.errors import UsageError
+from acgs_load.printable import printable
 
 NAMES: Mapping[str, str] = {
     "method": "Type",
@@ -85,7 +86,7 @@ def _add(table: Table, line: int, cells: list[str], heading: list[str], columns:
     if cells[0].strip() == heading[0].strip() and len(cells) > 1 and cells[1].strip() == heading[1].strip():
         return [column(cell) for cell in cells]
     if len(cells) == len(columns):
-        table.rows.append((line, dict(zip(columns, cells, strict=True))))
+        table.rows.append((line, dict(zip(columns, map(printable, cells), strict=True))))
     else:
         table.left_out += 1
     return columns

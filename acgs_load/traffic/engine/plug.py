@@ -96,7 +96,7 @@ def _begin(environment: Environment, **_others: Any) -> None:
         try:
             runner.conductor.prepare()
         except LoadTestError as error:
-            sys.stderr.write(f"{error}\n")
+            sys.stderr.write(f"{error.line}\n")
             sys.exit(int(error.exit_code))
         guard(environment)
         serve_edits(environment, runner.conductor)

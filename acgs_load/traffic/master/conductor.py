@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, UsageError
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, UsageError, resource_error
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder, write_json
 from acgs_load.traffic.clock import Clock
@@ -97,6 +97,11 @@ class Conductor:
         except LoadTestError as error:
             logger.error("%s", error)  # noqa: TRY400  # the user's concern, not a bug: one line, no traceback
             environment.process_exit_code = int(error.exit_code)
+        except (OSError, MemoryError) as error:
+            if (fault := resource_error(error)) is None:
+                raise
+            logger.error("%s", fault)  # noqa: TRY400  # as above
+            environment.process_exit_code = int(fault.exit_code)
         finally:
             self._idle.set()
 
