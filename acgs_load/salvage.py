@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from acgs_load.errors import UsageError
+from acgs_load.errors import UsageError, resource_error
 from acgs_load.health import HealthRow
 from acgs_load.machine import is_running, machine_id
 from acgs_load.run_folder import RunFolder, write_atomically, write_json
@@ -69,13 +69,16 @@ class Part:
 def salvage(folder: RunFolder) -> int | None:
     """Add what spools hold beyond what the master had; gives how many samples, None where nothing was to be done.
 
-    Raises UsageError where a spool is not what a worker writes, or the folder cannot be written.
+    Raises UsageError where a spool is not what a worker writes, or the folder cannot be written; ResourceError where
+    there is no room.
     """
     if not folder.spools.is_dir() or not folder.plan.exists():
         return None
     try:
         return _salvage(folder)
     except OSError as error:
+        if (fault := resource_error(error)) is not None:
+            raise fault from error
         raise UsageError(f"{folder.spools}: not merged ({error.strerror}: {error.filename})") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise UsageError(f"{folder.spools}: not what workers write ({error}); move the folder away") from error

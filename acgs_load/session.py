@@ -34,6 +34,7 @@ from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
 from acgs_load.salvage import salvage
 from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.session_announcement import announcement
+from acgs_load.session_clock import WallWatch
 from acgs_load.session_safety import demand_safety
 from acgs_load.unverified import INSECURE, is_unverified
 
@@ -149,10 +150,12 @@ class _Session:
             )
             return ExitCode.INTERRUPTED if self._signals else ExitCode.PASSED
         # pandas and matplotlib are only loaded once the load is over
-        from acgs_load.analysis.judge import judged_run, written
+        from acgs_load.analysis.judge import report_of, written
+        from acgs_load.analysis.reading.load import load_run
         from acgs_load.analysis.terminal import print_report
 
-        report = judged_run(self._folder)
+        self._merge()
+        report = report_of(load_run(self._folder))
         try:
             report = written(report, self._folder)
         except UsageError as error:
@@ -160,6 +163,13 @@ class _Session:
             raise ResourceError(str(error)) from error
         print_report(report, self._console)
         return report.verdict.exit_code
+
+    def _merge(self) -> None:
+        """Take in what only the workers' own files hold; without room for it, what the master had is judged."""
+        try:
+            salvage(self._folder)
+        except ResourceError as error:
+            self._warn(f"{self._folder.spools.name}: not merged: {error}")
 
     def _start_target(self, stack: ExitStack) -> EmbeddedGateway | None:
         if not self.plan.embedded:
@@ -238,7 +248,7 @@ class _Session:
 
     def _watch(self, gateway: EmbeddedGateway | None) -> None:
         assert self._master is not None, "the master was started"
-        plan, revival = self.plan, Revival(self._workers, self._warn)
+        plan, revival, wall = self.plan, Revival(self._workers, self._warn), WallWatch()
         allowed_s = plan.duration_s + plan.workers_wait_s + plan.stop_timeout_s + plan.timeout_s + SPARE_S
         self._deadline_s = time.monotonic() + allowed_s
         with LiveView(plan, self._folder, self._console) as self._view:
@@ -251,6 +261,8 @@ class _Session:
                     self._overdue(allowed_s)
             self._view.update()
         self._view = None
+        if (shifted := wall.told()) is not None:
+            self._warn(shifted)
         self._demand_result(gateway)
 
     def _overdue(self, allowed_s: float) -> None:

@@ -45,15 +45,8 @@ def analyse(
     ``thresholds`` replace the plan's, ``baseline`` its baseline. Raises UsageError where a file is not what a run
     writes or a threshold cannot be read, and NothingMeasuredError where no request was counted.
     """
-    return written(judged_run(folder, thresholds=thresholds, baseline=baseline), folder)
-
-
-def judged_run(
-    folder: RunFolder, *, thresholds: Sequence[ThresholdText] | None = None, baseline: str | None = None
-) -> Report:
-    """As ``analyse``, but nothing is written."""
     salvage(folder)
-    return report_of(load_run(folder), thresholds=thresholds, baseline=baseline)
+    return written(report_of(load_run(folder), thresholds=thresholds, baseline=baseline), folder)
 
 
 def written(report: Report, folder: RunFolder) -> Report:
