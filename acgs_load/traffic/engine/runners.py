@@ -49,8 +49,9 @@ LISTEN_MAX_S = 0.05
 there is always one more, and a run that nobody conducts never ends."""
 SPAWN_REPORT_WAIT_S = 0.2
 """How long a step of the shape waits for the workers to have made it; Locust's second would be five steps."""
-ORPHAN_S = 10
-"""A worker whose master is silent ends after this in a run, and always where a runner started it."""
+ORPHAN_S = 15
+"""A worker whose master is silent ends after this in a run, and always where a runner started it. TCP tries again after
+6 and after 13 s: a shorter patience would end workers that are about to be heard again."""
 IDLE_ORPHAN_S = 60
 """A worker that waits for a run is more patient, as Locust's are."""
 SEALED_OUT_AFTER = 3
