@@ -1,47 +1,14 @@
 """The audit chain and its signatures: dense, linked, hashed, signed, and told apart from forgeries."""
 
 import base64
-import hashlib
 import itertools
-import json
-import re
 import threading
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from test_gateway_support import EVENT, HASH, Gateway
+from test_gateway_support import EVENT, GENESIS, HASH, sha256
 
 pytestmark = pytest.mark.slow
-
-NAMED = {"constitutional_hash": HASH}
-TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-GENESIS = hashlib.sha256(f"genesis_block:{HASH}".encode()).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def gateway():
-    with Gateway("--solvers", "1") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(gateway):
-    return gateway.client()
-
-
-@pytest.fixture
-def fresh(gateway, request):
-    """A client of a tenant that nobody used before."""
-    return gateway.client(re.sub(r"[^A-Za-z0-9_-]", "-", request.node.name)[:64])
-
-
-def canonical(value):
-    """Canonical JSON by the standard library."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def sha256(value):
-    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def test_audit_chain_links_hashes_and_signs(fresh):

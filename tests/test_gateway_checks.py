@@ -7,13 +7,12 @@ import time
 
 import jwt
 import pytest
-from test_gateway_support import EVENT, HASH, POLICY, Client, Gateway, requests_counted
+from test_gateway_support import EVENT, HASH, NAMED, POLICY, Client, Gateway, requests_counted
 
 pytestmark = pytest.mark.slow
 
 OTHER_HASH = "0" * 16
 LONG = b'{"a":"' + b"x" * (256 * 1024) + b'"}'
-NAMED = {"constitutional_hash": HASH}
 VERIFY = {
     "policy_content": {"declarations": {}, "constraints": []},
     "verification_type": "consistency",
@@ -28,11 +27,6 @@ def gateway():
     with Gateway("--solvers", "1") as running:
         running.client("tenant-b", "user-b")
         yield running
-
-
-@pytest.fixture(scope="module")
-def client(gateway):
-    return gateway.client()
 
 
 SENDING = [

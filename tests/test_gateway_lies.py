@@ -4,11 +4,10 @@ import hashlib
 import json
 
 import pytest
-from test_gateway_support import EVENT, HASH, POLICY, Client, gateways_by_faults
+from test_gateway_support import EVENT, HASH, NAMED, POLICY, Client, gateways_by_faults
 
 pytestmark = pytest.mark.slow
 
-NAMED = {"constitutional_hash": HASH}
 SCORE = ("POST", "/api/constitutional/score", {"operation": "o", "tenant_id": "tenant-a", **NAMED})
 
 

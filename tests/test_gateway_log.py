@@ -42,7 +42,7 @@ def test_a_line_says_when_how_long_and_what(tmp_path):
     assert login[3:] == (200, "auth_login", "POST", "/api/auth/login")
     assert listed[3:] == (200, "policy_list", "GET", "/api/policy/list?limit=3&cursor=")
     assert sent_s <= listed.monotonic_s < sent_s + 0.3
-    assert 0.3 <= listed.duration_s <= done_s - listed.monotonic_s + 1e-5
+    assert 0.3 <= listed.duration_s < done_s - sent_s + 0.2  # the answer may be read before its line is made
     assert listed.epoch_s - listed.monotonic_s == pytest.approx(sent_epoch_s - sent_s, abs=0.01)
 
 

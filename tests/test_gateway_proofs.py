@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import psutil
 import pytest
-from test_gateway_support import HASH, Client, Gateway
+from test_gateway_support import HASH, Client
 
 pytestmark = pytest.mark.slow
 
@@ -14,17 +14,6 @@ HARD = "(declare-const a Int)(declare-const b Int)(declare-const c Int)(assert (
 HARD += "(assert (= (+ (* a a a) (* b b b)) (* c c c)))"
 CUBES = {"a": "Int", "b": "Int", "c": "Int"}
 CUBES_HOLD = ["(and (> a 1) (> b 1) (> c 1))", "(= (+ (* a a a) (* b b b)) (* c c c))"]
-
-
-@pytest.fixture(scope="module")
-def gateway():
-    with Gateway("--solvers", "2") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(gateway):
-    return gateway.client()
 
 
 def verify(client, kind, declarations, constraints, **requirement):

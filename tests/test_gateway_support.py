@@ -1,5 +1,6 @@
 """A gateway process and a client for the tests of the gateway, and that these two tell the truth themselves."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -17,7 +18,19 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 HASH = "cdd01ef066bc6cf2"
 POLICY = {"rule": {"effect": "permit", "actions": ["read"]}, "constraints": [], "conditions": [], "metadata": {}}
+NAMED = {"constitutional_hash": HASH}
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+GENESIS = hashlib.sha256(f"genesis_block:{HASH}".encode()).hexdigest()
 EVENT = {"event_type": "t", "user_id": "u", "details": {}, "timestamp": "2026-01-01T00:00:00.000Z"}
+
+
+def canonical(value):
+    """Canonical JSON by the standard library."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha256(value):
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 class Gateway:

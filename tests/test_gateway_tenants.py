@@ -1,28 +1,12 @@
 """Logins, constitution and tenants: what the operations answer when all is well, and that it is true."""
 
-import hashlib
 import json
 import re
 
 import pytest
-from test_gateway_support import HASH, Client, Gateway
+from test_gateway_support import NAMED, TIMESTAMP, Client, Gateway
 
 pytestmark = pytest.mark.slow
-
-NAMED = {"constitutional_hash": HASH}
-TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-GENESIS = hashlib.sha256(f"genesis_block:{HASH}".encode()).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def gateway():
-    with Gateway("--solvers", "1") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(gateway):
-    return gateway.client()
 
 
 def test_login_and_refresh(gateway):

@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 
 import pytest
 import uvicorn
-from test_gateway_support import HASH, Client, Gateway, requests_counted
+from test_gateway_support import HASH, Client, requests_counted
 from uvicorn.server import ServerState
 
 from acgs_load.gateway.wire import REQUEST_LIMIT_S
@@ -20,12 +20,6 @@ LIMIT = 256 * 1024
 LOGIN = json.dumps({"username": "u", "password": "p", "tenant_id": "t", "constitutional_hash": HASH}).encode()
 HEAD = f"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nX-Constitutional-Hash: {HASH}\r\n".encode()
 HEALTH = b"GET /gateway/health HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-def gateway():
-    with Gateway("--solvers", "1") as running:
-        yield running
 
 
 @pytest.fixture

@@ -102,7 +102,10 @@ class Proofs:
         self._under_way[place] = future
         try:
             verdict = await self.solvers.ask(asked)
-        except BaseException as error:
+        except asyncio.CancelledError:
+            future.cancel()  # the gateway is being stopped, with everybody who waits for the same answer
+            raise
+        except Exception as error:  # a refusal, or whatever a solver process can die of: raised here all the same
             future.set_exception(error)
             future.exception()  # it is told here; whoever else waits is told, too
             raise

@@ -126,7 +126,7 @@ class Connection:
         try:
             while self._waiting is not None:
                 self._hub.switch()
-        except BaseException:
+        except BaseException:  # a user is stopped by GreenletExit or gevent.Timeout, which are no Exceptions
             self._waiting = self._request = None
             self._inbox.drop(user)
             self.close()

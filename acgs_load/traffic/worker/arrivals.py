@@ -70,7 +70,7 @@ class OpenArrivals:
         self._free.append(place)
         try:
             due_s = place.get()
-        except BaseException:
+        except BaseException:  # GreenletExit is no Exception; whatever ends the wait, no arrival may be lost by it
             if place in self._free:
                 self._free.remove(place)
             elif place.successful():  # it was handed over just when this user was stopped

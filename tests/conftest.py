@@ -1,0 +1,25 @@
+"""What the tests of the gateway share; a module that needs another gateway makes its own."""
+
+import re
+
+import pytest
+from test_gateway_support import Gateway
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    """A truthful gateway for the tests of one module."""
+    with Gateway("--solvers", "2") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(gateway):
+    """A user who has logged in there."""
+    return gateway.client()
+
+
+@pytest.fixture
+def fresh(gateway, request):
+    """A client of a tenant that nobody used before."""
+    return gateway.client(re.sub(r"[^A-Za-z0-9_-]", "-", request.node.name)[:64])
