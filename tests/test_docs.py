@@ -12,6 +12,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
+from test_plan import plan  # noqa: E402
+
 from acgs_load import cli  # noqa: E402
 from acgs_load.contract import OPERATIONS, Violation  # noqa: E402
 from acgs_load.errors import ExitCode  # noqa: E402
@@ -62,6 +64,10 @@ def test_every_command_of_the_readme_is_understood(command, tmp_path, capsys, mo
     (tmp_path / "custom-config.json").write_text(block.group(1))
     monkeypatch.chdir(tmp_path)
     argv = [word for word in shlex.split(command)[2:] if word != "--dry-run"]
+    if "--plan" in argv:
+        path = Path(argv[argv.index("--plan") + 1])
+        path.parent.mkdir(parents=True)
+        path.write_text(plan(folder=str(path.parent.absolute())).to_json())
     assert cli.run_load_test([*argv, "--dry-run"], {}) == 0, capsys.readouterr().err
 
 
