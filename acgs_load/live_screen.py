@@ -86,6 +86,7 @@ def _figures(snapshot: Snapshot, width: int, compliance: bool) -> list[Renderabl
             _ms(recent.p99_ms),
         ),
         _quality(recent, snapshot, compliance),
+        *_violations(snapshot),
         _target(snapshot),
         _courses(snapshot, width),
     ]
@@ -115,7 +116,7 @@ def _quality(recent: Figures, snapshot: Snapshot, compliance: bool) -> Text:
         words.append(("throttled", f"{total.throttled:,}", True))
     if compliance:
         words.append(("compliance", percent(total.compliance), total.compliance is not None and total.compliance < 1))
-    words.append(("violations", _violations(snapshot), bool(total.violations)))
+    words.append(("violations", f"{total.violations:,}", bool(total.violations)))
     text = Text.assemble(("quality".ljust(LABEL_WIDTH), "dim"), no_wrap=True)
     for place, (name, value, bad) in enumerate(words):
         gap = "   " if place else ""
@@ -123,12 +124,16 @@ def _quality(recent: Figures, snapshot: Snapshot, compliance: bool) -> Text:
     return text
 
 
-def _violations(snapshot: Snapshot) -> str:
+def _violations(snapshot: Snapshot) -> list[RenderableType]:
+    """What was wrong, by kind, the most frequent first; no line where nothing was."""
     kinds: dict[str, int] = {}
     for row in snapshot.violations:
         kinds[row.kind] = kinds.get(row.kind, 0) + row.count
+    if not kinds:
+        return []
     told = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items(), key=lambda one: -one[1]))
-    return f"{snapshot.total.violations:,}" + (f" ({told})" if told else "")
+    text = Text.assemble(("wrong".ljust(LABEL_WIDTH), "dim"), (told, "bold red"), no_wrap=True, overflow="ellipsis")
+    return [text]
 
 
 def _target(snapshot: Snapshot) -> Text:

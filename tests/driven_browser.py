@@ -97,8 +97,9 @@ class Browser:
         self._ask("Emulation.setEmulatedMedia", features=features)
 
     def open(self, url: str) -> None:
-        """Go there."""
+        """Go there, and wait until everything is loaded."""
         self._ask("Page.navigate", url=url)
+        self.when("document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression; promises are waited for."""

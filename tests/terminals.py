@@ -23,6 +23,8 @@ class Terminal:
     def __init__(self, columns: int, lines: int, *options: str, **environ: str) -> None:
         self.screen = pyte.HistoryScreen(columns, lines, history=2_000)
         self._stream = pyte.ByteStream(self.screen)
+        self.told = b""
+        """Every byte that was written."""
         self._own, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ACGS_", "LOCUST_"))}
@@ -51,6 +53,7 @@ class Terminal:
                 told = os.read(self._own, 65_536)
             except OSError:  # Linux: nobody has the other end open any more
                 return
+            self.told += told
             self._stream.feed(told)
 
     def when(self, met: Callable[[str], bool], within_s: float = 60.0) -> str:
