@@ -7,6 +7,7 @@ from typing import Any
 UNSHOWN = "\ufffd"
 """Stands where something was that is not shown: escapes, control characters, bidirectional overrides, halves of
 characters."""
+_FORMULA = ("=", "+", "-", "@")
 
 
 def printable(text: str) -> str:
@@ -30,3 +31,8 @@ def printable_tree(value: Any) -> Any:
 def printable_lines(text: str) -> str:
     """The same of each line; the lines stay lines."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def cell(value: object) -> object:
+    """A cell that no spreadsheet computes: text that begins like a formula gets an apostrophe (OWASP)."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

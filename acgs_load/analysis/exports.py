@@ -14,9 +14,9 @@ from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import AUTH_OPERATIONS, Outcome, Violation
 from acgs_load.errors import UsageError
 from acgs_load.histogram import Histogram, bucket_middle_us
+from acgs_load.printable import cell
 from acgs_load.samples import Window, WindowKey
 
-_FORMULA = ("=", "+", "-", "@")
 HALVINGS_MAX = 24
 TICKS_A_HALVING = 5
 """HdrHistogram's usual step: five values while what is left beyond halves."""
@@ -55,11 +55,6 @@ def _parquet(run: Run, folder: Path) -> Iterator[Path]:
     except ImportError as error:
         raise UsageError("--export parquet: needs pyarrow (pip install pyarrow); csv needs nothing") from error
     yield path
-
-
-def cell(value: object) -> object:
-    """A cell that no spreadsheet computes: text that begins like a formula gets an apostrophe (OWASP)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _row(key: WindowKey, window: Window) -> tuple[object, ...]:

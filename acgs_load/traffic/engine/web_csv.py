@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from acgs_load.printable import cell
 from acgs_load.snapshot import Snapshot
 
 
@@ -49,10 +50,5 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(head)
     for row in rows:
-        writer.writerow(["" if cell is None else _plain(cell) for cell in row])
+        writer.writerow(["" if value is None else cell(value) for value in row])
     return out.getvalue()
-
-
-def _plain(cell: object) -> object:
-    """A text that a spreadsheet does not take for a formula; numbers stay as they are."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from acgs_load.health import HealthRow
+from acgs_load.printable import printable
 from acgs_load.snapshot import Standing, Violations, Warned
 from acgs_load.traffic.master.course import Course
 
@@ -31,7 +32,7 @@ class Alarms:
         for name, text in (*self._generators(course), *_target(standings, violations)):
             if name not in self._known:
                 self._known.add(name)
-                self.said.append(Warned(round(max(0.0, course.elapsed_s), 1), text))
+                self.said.append(Warned(round(max(0.0, course.elapsed_s), 1), printable(text)))
 
     def _generators(self, course: Course) -> Iterator[tuple[str, str]]:
         for member in course.crew.lost:
