@@ -11,15 +11,13 @@ the percentiles rightly say so; ``chrt --fifo 10 python -m benchmarks.accuracy``
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acgs_load.errors import LoadTestError, UsageError
+from benchmarks.door import conclude, measured
 from benchmarks.exactness import (
     QUANTILES,
     buckets_off,
@@ -31,9 +29,8 @@ from benchmarks.exactness import (
     read_log,
 )
 from benchmarks.known_latencies import QUIET
-from benchmarks.machine import machine
 from benchmarks.peers import Peers, peers
-from benchmarks.table import Bar, bar_rows, print_table
+from benchmarks.table import Bar, print_table
 from benchmarks.told_percentiles import TOOLS, Case, run_case
 
 ERROR_MAX = 0.004
@@ -93,14 +90,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--only", choices=TOOLS, help="one tool")
     parser.add_argument("--install", action="store_true", help="let apt-get install what is missing")
     asked = parser.parse_args(argv)
-    try:
-        if len(os.sched_getaffinity(0)) < 2:
-            raise UsageError("two cores are needed: one for the generator, one for the target")
-        _run(asked, peers(asked.install))
-    except LoadTestError as error_found:
-        print(f"benchmarks.accuracy: {error_found}", file=sys.stderr)
-        return error_found.exit_code
-    return 0
+    return measured("accuracy", lambda: _run(asked, peers(asked.install)))
 
 
 def _run(asked: argparse.Namespace, found: Peers) -> None:
@@ -118,9 +108,7 @@ def _run(asked: argparse.Namespace, found: Peers) -> None:
         counts = [row.wrong for row in rows if row.tool == "ours" and row.case.load == load]
         what = f"percentiles of ours off by more than 0.4 % and one bucket, {load} load"
         bars.append(Bar(what, float(sum(counts)) if counts else None, 0, "at most"))
-    print_table("bars", ("what", "figure", "bar", ""), bar_rows(bars))
-    record = {"machine": machine(), "versions": found.versions(), "cases": [row.record() for row in rows]}
-    print(json.dumps({**record, "bars": [bar.record() for bar in bars]}))
+    conclude({"versions": found.versions(), "cases": [row.record() for row in rows]}, bars)
 
 
 def _print(title: str, compared: Sequence[Compared]) -> None:

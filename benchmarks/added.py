@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 from acgs_load.contract import HASH_HEADER, TENANT_HEADER, USER_HEADER
-from acgs_load.errors import GeneratorError, LoadTestError, UsageError
+from acgs_load.errors import GeneratorError
 from benchmarks.crowd import gateway
+from benchmarks.door import conclude, measured
 from benchmarks.exactness import QUANTILES, percentiles_ms
 from benchmarks.exchange_facts import HASH, HEADERS
-from benchmarks.machine import machine
 from benchmarks.rounds import GENERATOR_CORE
-from benchmarks.table import Bar, bar_rows, print_table
+from benchmarks.table import Bar, print_table
 
 RATE, USERS = 200.0, 20
 MEDIAN_MS_MAX = 0.15
@@ -47,14 +47,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.added", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     asked = parser.parse_args(argv)
-    try:
-        if len(os.sched_getaffinity(0)) < 2:
-            raise UsageError("two cores are needed: one for the generator, one for the gateway")
-        _run(asked.seconds)
-    except LoadTestError as error:
-        print(f"benchmarks.added: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return measured("added", lambda: _run(asked.seconds))
 
 
 def _run(seconds: float) -> None:
@@ -73,11 +66,10 @@ def _run(seconds: float) -> None:
     rows = [(what, *(f"{ms:.3f}" for ms in row)) for what, row in told_ms.items()]
     print_table(f"{len(pairs):,} requests at {RATE:g} a second (ms)", ("", *names), rows)
     bar = Bar("median of ours less the gateway's own, ms", told_ms["difference"][0], MEDIAN_MS_MAX, "at most")
-    print_table("bars", ("what", "figure", "bar", ""), bar_rows([bar]))
     figures: dict[str, Any] = {
         what: {name: round(ms, 3) for name, ms in zip(names, row, strict=True)} for what, row in told_ms.items()
     }
-    print(json.dumps({"machine": machine(), "requests": len(pairs), "ms": figures, "bars": [bar.record()]}))
+    conclude({"requests": len(pairs), "ms": figures}, [bar])
 
 
 def paired(times: Path, log: Path) -> list[Pair]:

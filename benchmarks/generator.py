@@ -8,20 +8,17 @@ where others fight for the generator's core: ``chrt --fifo 10 python -m benchmar
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from acgs_load.errors import LoadTestError, UsageError
 from benchmarks.crowd import crowd
-from benchmarks.machine import machine
+from benchmarks.door import conclude, measured
 from benchmarks.nginx_target import nginx_target
 from benchmarks.peers import Peers, peers
 from benchmarks.plain import plain
 from benchmarks.rounds import TARGET_CORE
-from benchmarks.table import Bar, bar_rows, print_table
+from benchmarks.table import Bar
 from benchmarks.thinking import thinking
 
 Section = Callable[[Peers, argparse.Namespace], tuple[dict[str, Any], list[Bar]]]
@@ -52,27 +49,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--window", type=float, default=3.5, help="seconds measured of each generator in each round")
     parser.add_argument("--install", action="store_true", help="let apt-get install nginx, wrk and hey")
     asked = parser.parse_args(argv)
-    try:
-        return _run(asked)
-    except LoadTestError as error:
-        print(f"benchmarks.generator: {error}", file=sys.stderr)
-        return error.exit_code
+    return measured("generator", lambda: _run(asked))
 
 
-def _run(asked: argparse.Namespace) -> int:
-    if len(os.sched_getaffinity(0)) < 2:
-        raise UsageError("two cores are needed: one for the generator, one for the target")
+def _run(asked: argparse.Namespace) -> None:
     found = peers(asked.install)
-    result: dict[str, Any] = {"machine": machine(), "versions": found.versions()}
+    result: dict[str, Any] = {"versions": found.versions()}
     bars: list[Bar] = []
     for name in [asked.only] if asked.only else SECTIONS:
         print(f"{name}:", file=sys.stderr)
         result[name], reached = SECTIONS[name](found, asked)
         bars += reached
-    print_table("bars", ("what", "figure", "bar", ""), bar_rows(bars))
-    result["bars"] = [bar.record() for bar in bars]
-    print(json.dumps(result))
-    return 0
+    conclude(result, bars)
 
 
 if __name__ == "__main__":

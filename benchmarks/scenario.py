@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,17 +17,16 @@ from statistics import median
 from typing import Any
 
 from acgs_load.contract import DEFAULT_MIX
-from acgs_load.errors import LoadTestError, UsageError
 from acgs_load.traffic.user.accounts import DEFAULT_TENANTS
 from acgs_load.traffic.worker.deck import whole_weights
 from benchmarks.crowd import gateway
+from benchmarks.door import conclude, measured
 from benchmarks.gateway_target import GatewayTarget, Rounds, shares
 from benchmarks.generators import Generator, Load, Told, environment, k6
-from benchmarks.machine import machine
 from benchmarks.peers import Peers, peers
 from benchmarks.proof_sheet import write_proof_sheet
 from benchmarks.rounds import Results, alternating, ratio
-from benchmarks.table import Bar, bar_rows, print_table
+from benchmarks.table import Bar, print_table
 
 USERS = 50
 SEED = 1
@@ -48,16 +46,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--users", type=int, default=USERS, help="users without think time")
     parser.add_argument("--install", action="store_true", help="let apt-get install what all benchmarks need")
     asked = parser.parse_args(argv)
-    try:
-        return _run(asked)
-    except LoadTestError as error:
-        print(f"benchmarks.scenario: {error}", file=sys.stderr)
-        return error.exit_code
+    return measured("scenario", lambda: _run(asked))
 
 
-def _run(asked: argparse.Namespace) -> int:
-    if len(os.sched_getaffinity(0)) < 2:
-        raise UsageError("two cores are needed: one for the generator, one for the gateway")
+def _run(asked: argparse.Namespace) -> None:
     found = peers(asked.install)
     with gateway() as url, tempfile.TemporaryDirectory(prefix="acgs-bench-book-") as folder:
         load = Load(url, asked.users, asked.window)
@@ -68,13 +60,11 @@ def _run(asked: argparse.Namespace) -> int:
         results = alternating(everybody, asked.rounds, rounds.measure)
     _print(results)
     bar = Bar("full scenario, requests per CPU-second: ours ÷ k6", ratio(results, "ours", "k6"), TO_K6, "at least")
-    print_table("bars", ("what", "figure", "bar", ""), bar_rows([bar]))
     versions = {name: version for name, version in found.versions().items() if name == "k6"}
-    told = {"machine": machine(), "versions": versions, "users": asked.users, "window_s": asked.window}
+    told = {"versions": versions, "users": asked.users, "window_s": asked.window}
     told |= {"generators": {name: _record(results, name) for name in results}, "unchecked_by_k6": UNCHECKED_BY_K6}
-    told |= {"shares": {name: _rounded(counts) for name, counts in rounds.operations.items()}, "bars": [bar.record()]}
-    print(json.dumps(told))
-    return 0
+    told |= {"shares": {name: _rounded(counts) for name, counts in rounds.operations.items()}}
+    conclude(told, [bar])
 
 
 def ours() -> Generator:
@@ -133,10 +123,10 @@ def _rounded(counts: dict[str, int]) -> dict[str, float]:
 
 def _print(results: Results) -> None:
     rows = []
-    for name, measured in results.items():
+    for name, rounds in results.items():
         record = _record(results, name)
         cells = (f"{record['rps_per_core']:,}", f"{record['cpu_us_per_request']:.1f}", f"{record['rps_reached']:,}")
-        rows.append((name, *cells, f"{record['ours_to_it']:.2f}", str(len(measured))))
+        rows.append((name, *cells, f"{record['ours_to_it']:.2f}", str(len(rounds))))
     header = ("generator", "requests / CPU-s", "CPU µs / request", "requests/s reached", "ours ÷ it", "rounds")
     print_table("The scenario mix with all oracles at the reference gateway", header, rows)
     print("k6 leaves unchecked: " + "; ".join(UNCHECKED_BY_K6))

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,13 +22,13 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, NamedTuple
 
-from acgs_load.errors import GeneratorError, LoadTestError, UsageError
+from acgs_load.errors import GeneratorError
+from benchmarks.door import conclude, measured
 from benchmarks.generators import Generator, Load, environment, ours
-from benchmarks.machine import machine
 from benchmarks.nginx_target import NginxTarget, nginx_target
 from benchmarks.peers import nginx_program
 from benchmarks.rounds import CONNECT_S, SETTLE_S, SPARE_S
-from benchmarks.table import Bar, bar_rows, print_table
+from benchmarks.table import Bar, print_table
 
 CORES = (0, 1)
 USERS = 50
@@ -58,14 +56,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--window", type=float, default=4.0, help="seconds measured of each arrangement in each round")
     asked = parser.parse_args(argv)
-    try:
-        if len(os.sched_getaffinity(0)) < len(CORES):
-            raise UsageError("two cores are needed, one for each worker")
-        _run(asked)
-    except LoadTestError as error:
-        print(f"benchmarks.workers: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return measured("workers", lambda: _run(asked))
 
 
 def _run(asked: argparse.Namespace) -> None:
@@ -83,9 +74,7 @@ def _run(asked: argparse.Namespace) -> None:
     _print("requests/s", workers)
     _print("turns/s of a loop", loops)
     bar = Bar("two workers on two cores ÷ one on one", median(one.ratio for one in workers), TWO_TO_ONE, "at least")
-    print_table("bars", ("what", "figure", "bar", ""), bar_rows([bar]))
-    told = {"machine": machine(), "window_s": asked.window, "workers": _records(workers), "loops": _records(loops)}
-    print(json.dumps({**told, "bars": [bar.record()]}))
+    conclude({"window_s": asked.window, "workers": _records(workers), "loops": _records(loops)}, [bar])
 
 
 def _arrangements() -> list[tuple[int, ...]]:
