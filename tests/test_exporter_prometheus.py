@@ -14,6 +14,7 @@ from test_exporter import of_a_run
 
 from acgs_load.contract import ERROR_OUTCOMES
 from acgs_load.fleet.ports import free_port
+from acgs_load.sample_pages import rows_of
 from acgs_load.samples import Window
 from acgs_load.traffic.master.exporter_door import ExporterDoor
 
@@ -68,8 +69,8 @@ def test_latencies_are_those_of_the_run_folder(watched):
     ended, server = watched
     written: dict[tuple[str, ...], Window] = {}
     for line in ended.folder.joinpath("windows.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        written.setdefault((row["operation"],), Window()).merge(Window.from_wire(row))
+        for row in rows_of(json.loads(line)):
+            written.setdefault((row["operation"],), Window()).merge(Window.from_wire(row))
     sums, counts = (_last(server, f"acgs_load_latency_seconds_{end}") for end in ("sum", "count"))
     assert counts == {place: window.latency.total for place, window in written.items() if window.latency.total}
     assert sums == pytest.approx({place: written[place].latency.sum_us / 1e6 for place in sums}, rel=1e-9)

@@ -1,7 +1,7 @@
 """Families of metrics as Prometheus text, format 0.0.4.
 
-prometheus_client writes it too, and looks at every name of every line each time: with four regions that alone held up
-the master for 50 ms a scrape, five times as long as this takes.
+prometheus_client writes it too, and looks at every name of every line each time: with four regions 24 ms of CPU a
+scrape, in which the master's event loop stands still, where this takes 5 ms.
 """
 
 from __future__ import annotations
