@@ -12,11 +12,11 @@ from crashes.draws import RATE_RPS, Draw, Victim
 LOST_S = 1.5
 """A worker writes what it measured once a second; half a second for the machine."""
 _CODES: dict[Victim, set[int]] = {
-    "runner": {-9, ExitCode.INTERRUPTED},
+    "runner": {-9, ExitCode.INTERRUPTED, ExitCode.NOTHING_MEASURED},
     "master": {ExitCode.INVALID, ExitCode.INTERRUPTED, ExitCode.NOTHING_MEASURED},
     "worker": {ExitCode.INVALID, ExitCode.FAILED},
     "gateway": {ExitCode.FAILED, ExitCode.TARGET, ExitCode.INVALID, ExitCode.NOTHING_MEASURED},
-    "analyzer": {-9, ExitCode.INTERRUPTED},
+    "analyzer": {-9, -15, ExitCode.INTERRUPTED},
 }
 """Exit codes of the command whose process was killed in its midst; without harm done it may also end as ever."""
 
@@ -60,7 +60,7 @@ def _ending(drawn: Draw, hit: bool, remains: Remains) -> Iterator[str]:
         yield f"exit code {remains.code}, expected one of {sorted(int(code) for code in legal)}"
     if "Traceback" in remains.terminal + remains.report_terminal:
         yield "a traceback on the terminal"
-    if drawn.victim in ("runner", "analyzer") and remains.code == -9:
+    if drawn.victim in ("runner", "analyzer") and remains.code < 0:
         return
     if remains.code not in (ExitCode.PASSED, ExitCode.FAILED) and not remains.terminal.strip():
         yield "not a word on the terminal"
