@@ -38,6 +38,7 @@ from acgs_load.traffic.user.draws import Draws  # noqa: E402
 from acgs_load.traffic.user.headers import common_lines  # noqa: E402
 from acgs_load.traffic.user.routes import routes_of  # noqa: E402
 from acgs_load.traffic.worker.arrivals import ClosedArrivals, OpenArrivals  # noqa: E402
+from acgs_load.traffic.worker.calm import calm  # noqa: E402
 from acgs_load.traffic.worker.rate_curve import RateCurve  # noqa: E402
 from acgs_load.traffic.worker.recorder import WindowRecorder  # noqa: E402
 from acgs_load.traffic.worker.schedule import Deal, Schedule  # noqa: E402
@@ -180,6 +181,7 @@ def main(argv: Sequence[str]) -> int:
 
     users = [begin(number) for number in range(1, asked.users + 1)]
     gevent.spawn(collect, recorder, total)
+    calm()  # as a worker does before its users come
     if arrivals is not None:
         playing = gevent.spawn(arrivals.play)
         gevent.sleep(asked.seconds)
