@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import socket
 from types import SimpleNamespace
 
 import pytest
+from course_fixture import plan_of
+from rich.console import Console
 
+from acgs_load.errors import TargetError
+from acgs_load.run_folder import RunFolder
+from acgs_load.session import _Session
 from acgs_load.traffic.engine.web_report import report_page
+from acgs_load.traffic.master import exporter_door
 from acgs_load.traffic.master.exporter import Exporter
 from acgs_load.traffic.master.exporter_door import LAST_SCRAPE_MAX_S, SCRAPER, ExporterDoor, Scrapers
 
@@ -69,6 +77,44 @@ def test_the_master_waits_for_the_last_scrape(header, scraped_at_s, hurry_at_s, 
         door.answer(header)
     door.await_last(course)
     assert wake.now_s == pytest.approx(ends_s, abs=0.3)
+
+
+@pytest.mark.parametrize("web_ui", [False, True])
+def test_the_usual_port_may_be_another_run_s(tmp_path, web_ui):
+    """One warning, and the run goes on without metrics; with a web UI they are there, and nothing is said."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        plan = plan_of(exporter_port=stranger.getsockname()[1], web_ui=web_ui)
+        console = Console(file=io.StringIO(), width=200)
+        session = _Session(plan, RunFolder(tmp_path), console, SimpleNamespace())
+        session._choose_exporter_port()
+    assert session.plan.exporter_port == 0
+    said = console.file.getvalue()
+    assert said.count("warning: EXPORTER_PORT") == (0 if web_ui else 1)
+    assert web_ui or ("publishes no metrics" in said and "--exporter-port" in said)
+
+
+def test_a_port_that_was_named_is_not_replaced(tmp_path):
+    """Taken: nothing is sent. Free: it is the one."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        plan = plan_of(exporter_port=port, origins={"EXPORTER_PORT": "flag --exporter-port"})
+        session = _Session(plan, RunFolder(tmp_path), Console(file=io.StringIO()), SimpleNamespace())
+        with pytest.raises(TargetError, match=f"EXPORTER_PORT {port} is taken"):
+            session._choose_exporter_port()
+    session._choose_exporter_port()
+    assert session.plan.exporter_port == port
+
+
+def test_only_a_named_port_is_open_to_other_machines(monkeypatch):
+    """Loopback where nobody said anything, nothing at all beside a web UI, everywhere where the port was named."""
+    opened = []
+    server = SimpleNamespace(start=lambda: None)
+    monkeypatch.setattr(exporter_door, "WSGIServer", lambda address, *_, **__: opened.append(address) or server)
+    door = ExporterDoor(Exporter())
+    for origin, headless in (("default", True), ("default", False), ("env ACGS_EXPORTER_PORT", False)):
+        door.serve(plan_of(exporter_port=9646, origins={"EXPORTER_PORT": origin}), headless)
+    door.serve(plan_of(exporter_port=0), True)
+    assert opened == [("127.0.0.1", 9646), ("0.0.0.0", 9646)]
 
 
 def test_reports_are_served_and_nothing_beside_them(tmp_path):
