@@ -83,6 +83,7 @@ def _reply(connection: Connection, sent_s: float, sent_bytes: int, resent: bool 
                 (answer.status, headers, body, sent_s, connection.done_s, None, "", resent, sent_bytes, received_bytes),
             )
         fault = body
+        connection.close()  # who spells a body wrongly may have ended it wrongly, too
     sent_bytes -= connection.unsent_bytes
     return Reply(
         answer.status_seen,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import gevent
@@ -30,6 +30,7 @@ from acgs_load.traffic.transport.target import Target, quotable
 _READ_BYTES = 64 * 1024
 _GRACE_S = 0.05
 """The library knows better what it was waiting for: it goes first, gevent ends what it does not notice."""
+_LENGTH = Fault(Outcome.BAD_RESPONSE, "not http: content-length")
 _INTERIM = Fault(Outcome.BAD_RESPONSE, "interim answer not understood")
 
 
@@ -166,13 +167,21 @@ def _read(raw: Any, deadline_s: float) -> Reply:
     for name, value in raw.headers.iteritems():
         add_header(headers, name.lower(), value)
     pieces: list[bytes] = []
-    fault = _INTERIM if raw.status < 200 else _read_body(raw, pieces, deadline_s)
+    fault = _INTERIM if raw.status < 200 else _misframed(headers) or _read_body(raw, pieces, deadline_s)
     received_bytes = sum(map(len, pieces)) + sum(len(name) + len(value) + 4 for name, value in headers.items())
     body: bytes | Fault = fault or decoded(headers, b"".join(pieces))
     if isinstance(body, Fault):
         raw.close()
         return Reply(raw.status, headers, b"", 0.0, 0.0, body.outcome, body.detail, received_bytes=received_bytes)
     return Reply(raw.status, headers, body, 0.0, 0.0, received_bytes=received_bytes)
+
+
+def _misframed(headers: Mapping[str, str]) -> Fault | None:
+    """What http.client passes over: a length that is none, or one beside chunks (RFC 9112, 6.3)."""
+    length = headers.get("content-length")
+    if length is None or (length.isascii() and length.isdigit() and "transfer-encoding" not in headers):
+        return None
+    return _LENGTH
 
 
 def _read_body(raw: Any, pieces: list[bytes], deadline_s: float) -> Fault | None:
