@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.parquet import read_table
 from rich.console import Console
 from run_fixture import RunFixture
 
+from acgs_load.analysis import exports
 from acgs_load.analysis.door import run_analyzer
 from acgs_load.analysis.exports import HEADER, to_hgrm
 from acgs_load.analysis.github import ANNOTATIONS_MAX, announce, notices
@@ -48,6 +50,23 @@ def test_windows_as_csv(folder, capsys):
     assert sum(int(row["lost_write"]) for row in rows) == 1
     assert {row["latency_p95_ms"] for row in rows if row["operation"] == "policy_list"} == {"10.0"}
     assert str(folder.path / "windows.csv") in capsys.readouterr().out
+
+
+def test_windows_as_parquet(folder, monkeypatch):
+    """What a notebook reads is what stands in windows.csv, each column of its kind, however many rows at once."""
+    monkeypatch.setattr(exports, "ROWS_AT_ONCE", 100)
+    assert run_analyzer([str(folder.path), "--json-only", "--export", "csv", "--export", "parquet"]) == 1
+    table = read_table(folder.path / "windows.parquet")
+    rows = list(csv.DictReader((folder.path / "windows.csv").open()))
+    assert tuple(table.column_names) == HEADER
+    assert table.num_rows == len(rows) > 300
+    assert {str(table.schema.field(name).type) for name in ("region", "second", "latency_p95_ms")} == {
+        "string",
+        "int64",
+        "double",
+    }
+    for read, written in zip(table.to_pylist(), rows, strict=True):
+        assert {name: "" if value is None else str(value) for name, value in read.items()} == written
 
 
 def test_parquet_without_its_library_is_one_line(folder, monkeypatch, capsys):

@@ -6,6 +6,7 @@ import csv
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from acgs_load.analysis.groups import QUANTILES
@@ -17,11 +18,14 @@ from acgs_load.histogram import Histogram, bucket_middle_us
 from acgs_load.printable import cell
 from acgs_load.samples import Window, WindowKey
 
+ROWS_AT_ONCE = 20_000
 HALVINGS_MAX = 24
 TICKS_A_HALVING = 5
 """HdrHistogram's usual step: five values while what is left beyond halves."""
 _LABELS = ("second", "region", "scenario", "operation", "phase")
 _LATENCIES = (*(f"latency_{name}_ms" for name in QUANTILES), "latency_avg_ms", "latency_max_ms")
+_TEXTS = frozenset(_LABELS) - {"second"}
+_FRACTIONS = frozenset({"score_sum", *_LATENCIES})
 HEADER = (*_LABELS, *SUMS, *map(str, Outcome), *map(str, Violation), *_LATENCIES)
 
 
@@ -47,13 +51,19 @@ def _csv(run: Run, folder: Path) -> Iterator[Path]:
 
 
 def _parquet(run: Run, folder: Path) -> Iterator[Path]:
-    import pandas as pd  # a second to import, and needed for this alone
-
-    path, rows = folder / "windows.parquet", (_row(key, window) for key, window in run.timeline.items())
     try:
-        pd.DataFrame(rows, columns=list(HEADER)).to_parquet(path, index=False)
+        import pyarrow as pa  # needed for this alone, and larger than all the rest
+        from pyarrow.parquet import ParquetWriter
     except ImportError as error:
         raise UsageError("--export parquet: needs pyarrow (pip install pyarrow); csv needs nothing") from error
+    kinds = {
+        name: pa.string() if name in _TEXTS else pa.float64() if name in _FRACTIONS else pa.int64() for name in HEADER
+    }
+    path, rows = folder / "windows.parquet", (_row(key, window) for key, window in run.timeline.items())
+    with ParquetWriter(path, pa.schema(list(kinds.items()))) as writer:
+        while some := list(islice(rows, ROWS_AT_ONCE)):  # a part at a time: hours of a run are half a million rows
+            columns = zip(zip(*some, strict=True), kinds.values(), strict=True)
+            writer.write_table(pa.table([pa.array(values, kind) for values, kind in columns], names=list(HEADER)))
     yield path
 
 
