@@ -215,6 +215,25 @@ def test_a_short_freeze_costs_nothing(tmp_path):
     assert in_windows == counted
 
 
+def test_a_slow_worker_is_told_and_loses_nothing(tmp_path):
+    """Held up four fifths of the time it still reports; its latencies are not the target's, so the run is INVALID."""
+    run = _begin(tmp_path, 12.0, workers=2)
+    run.when("windows.jsonl")
+    until_s = time.monotonic() + 7
+    while time.monotonic() < until_s:
+        run.workers[1].send_signal(signal.SIGSTOP)
+        time.sleep(0.4)
+        run.workers[1].send_signal(signal.SIGCONT)
+        time.sleep(0.1)
+    assert run.wait() == 0, run.log
+    assert (run.record["workers_lost"], run.record["samples_lost"]) == (0, 0)
+    in_windows, counted = _exact(run)
+    assert in_windows == counted
+    verdict = report_of(load_run(run.folder)).verdict
+    assert verdict.status == "INVALID"
+    assert any("load generator late: the event loop of" in reason for reason in verdict.reasons), verdict.reasons
+
+
 def _allowed_to_cut():
     return os.geteuid() == 0 and shutil.which("ip") is not None
 
