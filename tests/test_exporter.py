@@ -28,11 +28,21 @@ def of_a_run(tmp_path, *windows, **flags):
     course = course_in(tmp_path, plan_of(flags={"users": 10, "duration": "60s", **flags}), clock)
     exporter, member = Exporter(), course.crew.join("a")
     exporter.follow(course)
+    assert exported(exporter, "workers") == {}, "nobody has said yet where he is"
+    assert list(exported(exporter, "phase_info")) == [("starting", "false")]
     member.identity = {"region": "eu"}
+    course.under_way = True
     course.take_report(member, report_of(*windows))
     clock.epoch_s = START_S + 30
     course.settle()
     return exporter, course
+
+
+def lookout_of(course):
+    """Whoever looks at this course, with the shape that it plays."""
+    shape = PlanShape()
+    shape.follow(course.plan, lambda: course.elapsed_s)
+    return Lookout(course, shape)
 
 
 def test_before_a_run_only_versions_are_told():
@@ -90,7 +100,7 @@ def test_thresholds_stand_as_the_lookout_sees_them(tmp_path):
     """State and margin of each, by its own words; what is not measured has no margin, and no ratio."""
     exporter, course = of_a_run(tmp_path, *(window_at(second, 10, phase="hold") for second in range(20)))
     assert exported(exporter, "threshold_state") == {}, "nobody looks yet"
-    lookout = Lookout(course, PlanShape())
+    lookout = lookout_of(course)
     exporter.heed(lookout)
     for key, window in (window_at(second, 10, phase="hold") for second in range(20)):
         lookout._see(key, window)

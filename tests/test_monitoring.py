@@ -15,12 +15,10 @@ from composing import PROJECT, services
 from course_fixture import arrival_counts, window_at
 from prometheus_client.parser import text_string_to_metric_families
 from querying import read_query
-from test_exporter import of_a_run
+from test_exporter import lookout_of, of_a_run
 
 from acgs_load.gateway.metrics import Metrics
 from acgs_load.health import HealthRow
-from acgs_load.traffic.engine.shapes import PlanShape
-from acgs_load.traffic.master.lookout import Lookout
 
 MONITORING = PROJECT / "monitoring"
 DASHBOARDS = sorted((MONITORING / "grafana" / "dashboards").glob("*.json"))
@@ -46,7 +44,7 @@ def _exported() -> dict[str, set[str]]:
     with TemporaryDirectory() as folder:
         exporter, course = of_a_run(Path(folder), window_at(1, 3), rate="10")
         course.crew.get("a").told["arrivals"] = arrival_counts()
-        lookout = Lookout(course, PlanShape())
+        lookout = lookout_of(course)
         lookout._see(*window_at(1, 3))
         lookout.latest = lookout._snapshot()
         exporter.heed(lookout)

@@ -11,6 +11,8 @@ from acgs_load.health import HealthRow
 from acgs_load.snapshot import Standing
 from acgs_load.traffic.master.course import Course
 
+STARTING = "starting"
+"""The phase until everybody was told to start."""
 ENDED = "ended"
 """The phase once everything is written down."""
 STATES = ("pass", "fail", "not_measured")
@@ -37,15 +39,15 @@ HEALTH: tuple[tuple[str, str, Callable[[HealthRow], float]], ...] = (
 
 def run_families(run: str, course: Course) -> Iterator[Metric]:
     """Which run it is, where it stands, who takes part."""
-    plan, elapsed_s = course.plan, course.elapsed_s
+    plan, elapsed_s = course.plan, course.elapsed_s if course.under_way else 0.0
     facts = {"test": plan.name, "type": plan.test_type, "load": plan.load, "target": plan.target}
     yield _one("acgs_load_run_info", "The run: always 1.", 1, {"run": run, **facts})
     yield _one("acgs_load_phase_info", "The phase that the run is in: always 1.", 1, {"run": run, **_phase(course)})
     labels = {"run": run}
-    planned = plan.users_at(elapsed_s) if course.ended_by is None else 0
+    planned = plan.users_at(elapsed_s) if course.under_way and course.ended_by is None else 0
     yield _one("acgs_load_run_start_time_seconds", "When the run began, since the epoch.", course.started_s, labels)
     ended_s = course.ended_s
-    lasted_s = course.elapsed_s if ended_s is None else ended_s - course.started_s
+    lasted_s = elapsed_s if ended_s is None else ended_s - course.started_s
     yield _one("acgs_load_run_elapsed_seconds", "How long the load has lasted.", lasted_s, labels)
     yield _one("acgs_load_run_planned_seconds", "How long the run is to last.", plan.duration_s, labels)
     yield _one("acgs_load_users", "Users running now.", course.users_now, labels)
@@ -89,8 +91,8 @@ def standing_families(run: str, standings: Iterable[Standing]) -> Iterator[Metri
 
 
 def _phase(course: Course) -> dict[str, str]:
-    if course.closed:
-        return {"phase": ENDED, "hold": "false"}
+    if course.closed or not course.under_way:
+        return {"phase": ENDED if course.closed else STARTING, "hold": "false"}
     name = course.phases.phase_at(course.elapsed_s)
     holds = any(phase.name == name and phase.hold for phase in course.phases.until(course.elapsed_s + 1.0))
     return {"phase": name, "hold": "true" if holds else "false"}
@@ -99,7 +101,7 @@ def _phase(course: Course) -> dict[str, str]:
 def _crew(run: str, course: Course) -> Iterator[Metric]:
     here = GaugeMetricFamily("acgs_load_workers", "Workers that take part now.", labels=("run", "region"))
     lost = GaugeMetricFamily("acgs_load_workers_lost", "Workers lost so far.", labels=("run", "region"))
-    members = [(str(member.identity.get("region", "")), member.gone) for member in course.crew]
+    members = [(str(member.identity.get("region", "")), member.gone) for member in course.crew if member.identity]
     for region in sorted({region for region, _ in members}):
         theirs = [gone for name, gone in members if name == region]
         here.add_metric((run, region), theirs.count(False))
