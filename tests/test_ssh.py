@@ -23,6 +23,9 @@ from acgs_load.plan import Node
 real = pytest.mark.skipif(not sshd.able, reason="needs openssh-server")
 root = os.geteuid() == 0
 SECRET = "correct-horse-battery-staple"
+REGIONS = ("eu-west-1", "us-east-1")
+SUBNET = f"198.19.{os.getpid() % 256}"
+"""Of the addresses for benchmarks, the half that simulated regions do not use; another for each process of tests."""
 
 
 class Wire:
@@ -30,7 +33,7 @@ class Wire:
 
     def __init__(self, letter, number):
         self.name, self.device = f"acgst{os.getpid()}{letter}", f"acgst{os.getpid()}{letter}"
-        self.here, self.there = "198.18.255.1", f"198.18.255.{number}"
+        self.here, self.there = f"{SUBNET}.1", f"{SUBNET}.{number}"
         far = f"{self.device}f"
         for words in (
             f"ip netns add {self.name}",
@@ -64,13 +67,13 @@ def land(tmp_path):
     nodes = [
         {"host": server.address, "port": server.port, "workers": 1, "max_users": users, "region": region,
          "python": sys.executable}
-        for server, users, region in zip(servers, (40, 20), ("eu-west-1", "us-east-1"), strict=True)
+        for server, users, region in zip(servers, (40, 20), REGIONS, strict=True)
     ]  # fmt: skip
     config = tmp_path / "nodes.json"
     config.write_text(json.dumps({"LOAD_TEST_NODES": nodes}))
     environ = {"PATH": path, "ACGS_PASSWORD": SECRET}
     flags = ("--config-file", str(config), "--place", "ssh", "--test-type", "smoke")
-    host = "198.18.255.1" if root else "127.0.0.1"
+    host = f"{SUBNET}.1" if root else "127.0.0.1"
     with gateway("--host", host) as url:
         yield servers, (*flags, "--target", url, "--i-may-load", host), environ
     for server in servers:
@@ -127,14 +130,16 @@ def test_a_run_over_two_machines(tmp_path, land):
     assert not any(SECRET in line for line in lines.values()), "a secret on a command line"
     ended = finish(process, tmp_path)
     assert "copying the suite" in ended.output, ended.output + ended.errors
+    assert "reaching the target" not in ended.output
     assert listening
     assert set(listening) == {"127.0.0.1"}
     workers = ended.record["workers"]
-    assert [row["region"] for row in workers] == ["eu-west-1", "us-east-1"]
+    assert {row["region"] for row in workers} == {"eu-west-1", "us-east-1"}
     assert all(row["samples_sent"] == row["samples_received"] > 0 for row in workers)
     with (ended.folder / "generators.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["process"].startswith("worker")]
-    assert [max(int(row["users"]) for row in rows if row["process"] == f"worker-{n}") for n in (0, 1)] == [8, 4]
+    users = {region: max(int(row["users"]) for row in rows if row["region"] == region) for region in REGIONS}
+    assert users == {"eu-west-1": 8, "us-east-1": 4}
     assert (ended.folder / "logs" / "worker-0.log").exists()
     assert len(list((ended.folder / "spools").glob("worker-*.jsonl"))) == 2
     assert runs_left(servers) == []
@@ -156,6 +161,10 @@ def test_a_bundle_that_is_there_is_used_again(tmp_path, land, monkeypatch):
         place.open(said.append)
         place.close()
         assert len(said) == copies
+    place, said = SshPlace(plan(place="ssh", nodes=nodes, target=f"http://{SUBNET}.1:9", folder=str(tmp_path))), []
+    place.open(said.append)
+    place.close()
+    assert [line.partition(f"reaching the target http://{SUBNET}.1:9")[1] != "" for line in said] == [True, True], said
     without = tuple(Node(node.host, 1, 10, "eu", port=node.port, python="/usr/bin/python3") for node in nodes)
     if subprocess.run(["/usr/bin/python3", "-c", "import locust"], capture_output=True, check=False).returncode:
         with pytest.raises(Exception, match="loading the suite failed"):

@@ -98,6 +98,12 @@ def folder_of(plan: Plan) -> RunFolder:
     return RunFolder(Path(plan.folder))
 
 
+def host_and_port(url: str) -> tuple[str, int]:
+    """Where to knock for a target."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def demand_common_target(plan: Plan, elsewhere: str = "") -> None:
     """Raises UsageError where the target is this machine's own and the load comes from somewhere else."""
     host = urlsplit(plan.target).hostname or ""

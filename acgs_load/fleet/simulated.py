@@ -22,7 +22,7 @@ from acgs_load.fleet.commands import LOCAL_HOSTS, Command, master_command, worke
 from acgs_load.fleet.delay_line import READY
 from acgs_load.fleet.here import LocalPlace
 from acgs_load.fleet.local import LocalProcess, python_path, stop_all
-from acgs_load.fleet.place import Worker, folder_of
+from acgs_load.fleet.place import Worker, folder_of, host_and_port
 from acgs_load.fleet.regions import RegionNetwork
 from acgs_load.plan import Plan
 
@@ -162,7 +162,7 @@ def _demand_rights() -> None:
 
 
 def _demand_beyond_loopback(address: str, target: SplitResult) -> None:
-    port = target.port or (443 if target.scheme == "https" else 80)
+    _, port = host_and_port(target.geturl())
     try:
         socket.create_connection((address, port), timeout=REACH_TIMEOUT_S).close()
     except OSError as error:
@@ -213,8 +213,8 @@ def _run(*commands: Command) -> None:
 
 
 def _trip_ms(network: RegionNetwork, target: SplitResult) -> float:
-    port = target.port or (443 if target.scheme == "https" else 80)
-    words = (sys.executable, "-c", _REACH, target.hostname or "", f"{port}", f"{TRIPS}", f"{REACH_TIMEOUT_S:g}")
+    host, port = host_and_port(target.geturl())
+    words = (sys.executable, "-c", _REACH, host, f"{port}", f"{TRIPS}", f"{REACH_TIMEOUT_S:g}")
     done = subprocess.run(network.inside(words), capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no answer"]

@@ -11,7 +11,7 @@ from acgs_load.errors import GeneratorError
 from acgs_load.fleet.archive import WORKER_FILES, unpack
 from acgs_load.fleet.bundle import bundle
 from acgs_load.fleet.commands import Command, Ground, master_command, worker_command
-from acgs_load.fleet.place import Worker, demand_common_target, folder_of
+from acgs_load.fleet.place import Worker, demand_common_target, folder_of, host_and_port
 from acgs_load.fleet.secrets import secrets_of_workers
 from acgs_load.fleet.ssh_call import SshCall
 from acgs_load.fleet.ssh_outpost import SshOutpost
@@ -23,6 +23,7 @@ from acgs_load.fleet.ssh_words import (
     install_script,
     look_script,
     outpost_script,
+    reach_script,
     ssh_words,
 )
 from acgs_load.plan import Node, Plan
@@ -78,7 +79,20 @@ class SshPlace:
             call.result("installing the suite", INSTALL_TIMEOUT_S)
         for call in [self._call(node, check_script(node, packed.sha256)) for node in nodes]:
             call.result("loading the suite", CHECK_TIMEOUT_S)
+        self._try_target(nodes, say)
         return self._plan
+
+    def _try_target(self, nodes: Sequence[Node], say: Callable[[str], None]) -> None:
+        """Say from where the target does not answer; the run goes on, for a proxy there may know the way."""
+        if self._plan.embedded:
+            return  # it is not up yet, and every node is this machine
+        host, port = host_and_port(self._plan.target)
+        calls = [self._call(node, reach_script(node, bundle().sha256, host, port)) for node in nodes]
+        for call in calls:
+            try:
+                call.result(f"reaching the target {self._plan.target}", LOOK_TIMEOUT_S)
+            except GeneratorError as error:
+                say(f"warning: {error}")
 
     def start(self, plan: Plan) -> list[Worker]:
         """Open a tunnel to each node and start its workers at the other end."""

@@ -7,6 +7,7 @@ import shlex
 from acgs_load.plan import Node
 
 CONNECT_TIMEOUT_S = 15
+REACH_TIMEOUT_S = 10
 ALIVE_EVERY_S, ALIVE_MISSED = 5, 6
 """A connection that says nothing for half a minute is taken for dead."""
 ROOT = '"${XDG_CACHE_HOME:-$HOME/.cache}"/acgs-load'
@@ -82,6 +83,12 @@ def install_script(node: Node, sha256: str) -> str:
 def check_script(node: Node, sha256: str) -> str:
     """Fails unless the interpreter there can load what a worker loads."""
     return f"cd {bundle_folder(node, sha256)} && {_python(node)} -c 'import locustfile'"
+
+
+def reach_script(node: Node, sha256: str, host: str, port: int) -> str:
+    """Fails unless somebody answers at that address there."""
+    code = f"import socket; socket.create_connection(({host!r}, {port}), {REACH_TIMEOUT_S}).close()"
+    return f"cd {bundle_folder(node, sha256)} && {_python(node)} -c {shlex.quote(code)}"
 
 
 def outpost_script(node: Node, sha256: str) -> str:
