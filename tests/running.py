@@ -32,7 +32,7 @@ def _server(argv: Sequence[str], ready: str, environ: dict[str, str] | None = No
         yield line.split()[-1]
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)  # on a busy machine
 
 
 def gateway(*options: str) -> Any:
