@@ -84,7 +84,8 @@ def gaps(record: RunRecord) -> Iterator[Gap]:
     """When whose part was not played."""
     for worker in record.workers:
         for begin, end in worker.gaps:
-            yield Gap(begin, end, f"worker {worker.number} ({worker.region}) away")
+            # a chart has no shorter stretch than the second that a window speaks of
+            yield Gap(begin, max(end, begin + 1.0), f"worker {worker.number} ({worker.region}) away")
 
 
 def _named(lost: Iterable[Worker]) -> str:
