@@ -10,16 +10,18 @@ import json
 import os
 import signal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 HASH = "cdd01ef066bc6cf2"
-ISSUED = "issued-token-7b1e0f6d"
-"""What everybody gets who logs in."""
+ISSUED = "issued_token_7b1e0f6d"
+"""What everybody gets who logs in; it could pass for the code of an error."""
 
 
 class Echo(BaseHTTPRequestHandler):
     """Healthy, lets everybody in, and fails everything else by repeating it."""
 
     protocol_version = "HTTP/1.1"
+    known: ClassVar[set[str]] = set()
 
     def do_GET(self) -> None:
         """Health, or an echo."""
@@ -35,6 +37,10 @@ class Echo(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         if self.path.endswith("/login"):
             told = json.loads(body)
+            if told["username"] not in self.known:  # the first try fails, and says why in the words of the user
+                self.known.add(told["username"])
+                self._say(500, {"error": told["password"], "message": body})
+                return
             who = {"user_id": told["username"], "tenant_id": told["tenant_id"]}
             self._say(200, {"access_token": ISSUED, "token_type": "bearer", "expires_in": 3600, **who, "said": body})
         else:
