@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -45,7 +45,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     rows = zip(plan.nodes, users_by_node(plan.nodes, plan.users_max), strict=True)
     return {
         "plan": json.loads(plan.to_json()),
-        "settings": {key: {"value": values[key], "from": origin} for key, origin in plan.origins.items()},
+        "settings": {key: {"value": values[key], "from": origin} for key, origin in _known(plan, values)},
         "nodes": [{**dataclasses.asdict(node), "users": users} for node, users in rows],
         "commands": [{**dataclasses.asdict(command), "shell": command.shell()} for command in place_of(plan).steps()],
     }
@@ -139,9 +139,14 @@ def _thresholds(plan: Plan) -> Iterable[tuple[str, ...]]:
         yield text.expression, text.source, "says where it broke" if text.breaking else meaning
 
 
+def _known(plan: Plan, values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Settings and where they came from; a plan that was read may speak of some that there are not."""
+    return ((key, origin) for key, origin in plan.origins.items() if key in values)
+
+
 def _settings(plan: Plan) -> Iterable[tuple[str, ...]]:
     values = setting_values(plan)
-    for key, origin in plan.origins.items():
+    for key, origin in _known(plan, values):
         value = values[key]
         yield key, origin, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
