@@ -44,11 +44,12 @@ def test_a_run_on_a_terminal(terminal, tmp_path, columns, lines):
     for words in ("8 of 8", "RPS", "p50", "errors 0 %", "compliance 100 %", "constitutional", "local", "CPU", "left"):
         assert words in text, text
     assert text.count("test · smoke · http") == 1
-    assert shell.finish() == ExitCode.FAILED, shell.everything
+    code = shell.finish()
+    assert code in (ExitCode.FAILED, ExitCode.INVALID), shell.everything  # INVALID: on a machine that is too busy
     everything = shell.everything
     assert everything.count("test · smoke · http") == 0, "the view was redrawn in place, not scrolled away"
     assert everything.count("latency_p95_ms <= 0.001 does not hold") == 1
-    assert "FAIL  exit code 1" in everything
+    assert f"exit code {code} · 18 of 19 thresholds hold" in everything
     assert everything.rstrip().splitlines()[-1].startswith("report ") or "report.html" in everything[-200:]
 
 
