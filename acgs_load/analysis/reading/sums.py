@@ -165,8 +165,9 @@ class Ledger:
             counts += _added(codes, of.counts[places], count * width)
         timed = of.lengths[rows] > 0
         least_us, most_us = np.full(count, _NEVER), np.zeros(count, dtype=np.int64)
-        np.minimum.at(least_us, groups[timed], of.least_us[rows][timed])
-        np.maximum.at(most_us, groups[timed], of.most_us[rows][timed])
+        # of one kind on both sides: numpy takes ten times as long where it has to convert
+        np.minimum.at(least_us, groups[timed], of.least_us[rows][timed].astype(np.int64))
+        np.maximum.at(most_us, groups[timed], of.most_us[rows][timed].astype(np.int64))
         sums_us = _added(groups[timed], of.sums_us[rows][timed], count)
         return SpreadSums(counts.reshape(count, width), sums_us, least_us, most_us)
 
