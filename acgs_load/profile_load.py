@@ -18,6 +18,8 @@ from acgs_load.settings import Settings
 from acgs_load.units import format_duration
 
 RAMP_SHARE_MAX = 1 / 3
+POOL_PER_S = 100.0
+"""Users of a pool that log in a second, usually: they send nothing else yet, and nobody wants to wait for them."""
 POOL_SHARE_MAX = 1 / 6
 """A default pool of users has come in within this share of an open load."""
 POOL_S, POOL_MIN, POOL_MAX = 2.0, 50, 4_000
@@ -118,7 +120,7 @@ def _demand_climb(settings: Settings, shape: Shape, users: int, duration_s: floa
 def _pool_s(settings: Settings, profile: Profile, users: int, duration_s: float, after_s: float) -> float:
     """Time in which the pool of users comes in; leaves at least ``after_s`` of the run."""
     if settings.spawn_rate is None:
-        return min(users / profile.spawn_rate, duration_s * POOL_SHARE_MAX)
+        return min(users / POOL_PER_S, duration_s * POOL_SHARE_MAX)
     needed_s = users / settings.spawn_rate
     if needed_s + after_s > duration_s:
         raise UsageError(
