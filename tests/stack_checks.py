@@ -76,23 +76,24 @@ def finished(folder: Path, before: set[Path]) -> Path | None:
 
 
 def measured_run(folder: Path) -> dict[str, Any]:
-    """The report of a run in which something was measured.
+    """The report of a run that was played to its end.
 
-    Sixteen processes that begin at once can make a busy machine lose sight of its workers, and a run then ends rightly
-    before it began; another one is started in the same way.
+    Sixteen processes that begin at once can make a busy machine lose sight of its workers, and a run then rightly
+    ends below its quorum; another one is started in the same way.
     """
     for _ in range(RUNS_MOST):
         before = set(folder.glob("reports/*/*/run.json"))
         counted_before = counts()
         start_run()
         run = within(RUN_S + 90, "the end of the run", partial(finished, folder, before))
-        if not appears(run / "report.json"):
+        if json.loads((run / "run.json").read_text(encoding="utf-8"))["ended_by"] != "plan":
             continue
+        demand(appears(run / "report.json"), f"no report in {run}")
         within(30, "Prometheus's targets up", targets_up)
         told = json.loads((run / "report.json").read_text(encoding="utf-8"))
         check_report(told, {name: count - counted_before.get(name, 0) for name, count in counts().items()})
         return dict(told)
-    sys.exit(f"compose: nothing was measured in {RUNS_MOST} runs")
+    sys.exit(f"compose: none of {RUNS_MOST} runs was played to its end")
 
 
 def appears(path: Path) -> bool:
