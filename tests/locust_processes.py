@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
+
 from acgs_load.plan import Plan
 from acgs_load.run_folder import RunFolder
 from acgs_load.sample_pages import rows_of
@@ -141,3 +143,12 @@ class Locust:
         """One of Locust's CSV files."""
         with open(f"{self.folder.stats_prefix}_{name}.csv", newline="") as file:
             return list(csv.DictReader(file))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """A test that fails half way leaves nothing running."""
+    before = len(Locust.begun)
+    yield
+    for run in Locust.begun[before:]:
+        run.stop()

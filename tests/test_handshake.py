@@ -11,7 +11,7 @@ import pytest
 import zmq
 from course_fixture import plan_of
 from locust.rpc.protocol import Message
-from locust_processes import Locust
+from locust_processes import Locust, nothing_left  # noqa: F401  # a fixture for all tests here
 
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.reading.load import load_run

@@ -13,7 +13,7 @@ from collections import defaultdict
 import pytest
 import requests
 from course_fixture import plan_of
-from locust_processes import Locust, free_port
+from locust_processes import Locust, free_port, nothing_left  # noqa: F401  # a fixture for all tests here
 
 from acgs_load.contract import DEFAULT_MIX
 from acgs_load.samples import Window
@@ -32,15 +32,6 @@ def _workers(folder, plan, regions=("eu",), **environ):
     for region in regions:
         run.add_worker(region)
     return run
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    """A test that fails half way leaves nothing running."""
-    before = len(Locust.begun)
-    yield
-    for run in Locust.begun[before:]:
-        run.stop()
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 import requests
 import running
 from course_fixture import plan_of
-from locust_processes import Locust, free_port
+from locust_processes import Locust, free_port, nothing_left  # noqa: F401  # a fixture for all tests here
 
 from acgs_load.errors import UsageError
 from acgs_load.plan import Node

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 
 import pytest
 from course_fixture import plan_of
-from locust_processes import Locust
+from locust_processes import Locust, nothing_left  # noqa: F401  # a fixture for all tests here
 
 from acgs_load.analysis.judge import analyse, report_of
 from acgs_load.analysis.reading.load import load_run
