@@ -16,10 +16,10 @@ _BROKEN = Fault(Outcome.BAD_RESPONSE, "content coding broken")
 
 def decoded(headers: Mapping[str, str], body: bytes) -> bytes | Fault:
     """``body`` without the codings that ``headers`` name (gzip, deflate, identity), or ``bad_response``."""
-    if not body:
-        return body
     if headers.get("transfer-encoding", "chunked").strip().lower() not in ("chunked", "identity"):
         return _UNKNOWN
+    if not body:
+        return body
     for coding in reversed(headers.get("content-encoding", "identity").lower().split(",")):
         step = _without(coding.strip(), body)
         if isinstance(step, Fault):
