@@ -14,7 +14,7 @@ import pytest
 
 from acgs_load.errors import GeneratorError
 from acgs_load.fleet.archive import RUN_FILES, WORKER_FILES, unpack
-from acgs_load.fleet.bundle import bundle
+from acgs_load.fleet.bundle import REQUIREMENTS, bundle
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -44,7 +44,7 @@ def test_the_requirements_of_workers_are_pinned_as_those_of_the_suite():
     """One version of each package, wherever it is installed."""
     pattern = re.compile(r"^([A-Za-z0-9_.-]+==\S+)", re.MULTILINE)
     of_suite = set(pattern.findall((PROJECT / "requirements.txt").read_text()))
-    of_workers = pattern.findall((PROJECT / "requirements-worker.txt").read_text())
+    of_workers = pattern.findall((PROJECT / REQUIREMENTS).read_text())
     assert len(of_workers) >= 5
     assert set(of_workers) <= of_suite
 

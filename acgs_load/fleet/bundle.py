@@ -13,7 +13,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 _READERS = ("acgs_load/analysis/", "acgs_load/gateway/")
 """Rooms that no worker enters."""
-_BESIDE = ("locustfile.py", "requirements-worker.txt")
+REQUIREMENTS = "acgs_load/fleet/requirements-worker.txt"
+"""What a worker needs of other people, for pip."""
+_BESIDE = ("locustfile.py", REQUIREMENTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from acgs_load.fleet.bundle import REQUIREMENTS
 from acgs_load.plan import Node
 
 CONNECT_TIMEOUT_S = 15
@@ -74,7 +75,7 @@ def install_script(node: Node, sha256: str) -> str:
             "python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||"
             " { echo 'python3 is missing or older than 3.11; install it, or name one: python' >&2; exit 3; }",
             'python3 -m venv "$new/.venv" >&2',
-            f'"$new/{PYTHON}" -m pip install --quiet --disable-pip-version-check -r "$new/requirements-worker.txt" >&2',
+            f'"$new/{PYTHON}" -m pip install --quiet --disable-pip-version-check -r "$new/{REQUIREMENTS}" >&2',
         ]
     lines.append('[ -d "$final" ] || mv "$new" "$final"')
     return "\n".join(lines)
