@@ -8,7 +8,6 @@ import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 import requests
 from rich.console import Console
@@ -16,13 +15,12 @@ from rich.text import Text
 
 from acgs_load.authorities import verification
 from acgs_load.contract import METRICS_PATH
-from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, ResourceError, TargetError, UsageError
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, ResourceError, UsageError
 from acgs_load.fleet.choice import place_of
-from acgs_load.fleet.commands import LOCAL_HOSTS, master_command, started_by_hand, worker_commands
+from acgs_load.fleet.commands import LOCAL_HOSTS, master_command, worker_commands
 from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
 from acgs_load.fleet.local import LocalProcess, stop_all
 from acgs_load.fleet.place import Place, WholePlace, Worker
-from acgs_load.fleet.ports import free_port, is_free
 from acgs_load.fleet.revival import Revival
 from acgs_load.live import LiveView
 from acgs_load.plan import Plan
@@ -35,7 +33,9 @@ from acgs_load.salvage import salvage
 from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.session_announcement import announcement
 from acgs_load.session_clock import WallWatch
+from acgs_load.session_ports import with_ports
 from acgs_load.session_safety import demand_safety
+from acgs_load.session_signals import OrderlyEnd
 from acgs_load.unverified import INSECURE, is_unverified
 
 WATCH_INTERVAL_S = 0.5
@@ -55,10 +55,10 @@ def run(plan: Plan, folder: RunFolder, console: Console | None = None) -> int:
     console = console or Console(stderr=False)
     place = place_of(plan)
     if isinstance(place, WholePlace):
-        with _Signals(place):
+        with OrderlyEnd(place):
             return place.carry_out(console)
     session = _Session(plan, folder, console, place)
-    with _Signals(session):
+    with OrderlyEnd(session):
         try:
             session.measure()
         except EarlySignalError:
@@ -112,7 +112,7 @@ class _Session:
         stack.callback(self._place.close)
         self.plan = self._place.open(self._say)
         gateway = self._start_target(stack)
-        self._choose_ports()
+        self.plan = with_ports(self.plan, self._warn)
         write_atomically(self._folder.plan, self.plan.to_json())
         self._say(announcement(self.plan, self._folder))
         answers = self._preflight(gateway)
@@ -178,36 +178,6 @@ class _Session:
         stack.callback(gateway.stop)
         self.plan = dataclasses.replace(self.plan, target=gateway.url)
         return gateway
-
-    def _choose_ports(self) -> None:
-        """A port that the user named, or that other machines dial, is never replaced; else any free one serves.
-
-        Not the usual one even where it is free: two runs that start together would both find it so.
-        """
-        plan = self.plan
-        named = not plan.origins.get("LOCUST_MASTER_PORT", "default").startswith("default")
-        if not named and not started_by_hand(plan):
-            self.plan = dataclasses.replace(plan, master_port=free_port())
-        elif not is_free(plan.master_port):
-            raise TargetError(f"LOCUST_MASTER_PORT {plan.master_port} is taken by a stranger; free it or name another")
-        if plan.web_ui and not is_free(plan.web_port):
-            raise TargetError(f"LOCUST_WEB_PORT {plan.web_port} is taken by a stranger; free it or name another")
-        self._choose_exporter_port()
-
-    def _choose_exporter_port(self) -> None:
-        """A port that the user named must be free; the usual one may belong to another run, which costs no run."""
-        plan = self.plan
-        if not plan.exporter_port or is_free(plan.exporter_port):
-            return
-        port = f"EXPORTER_PORT {plan.exporter_port} is taken by a stranger"
-        if not plan.origins.get("EXPORTER_PORT", "default").startswith("default"):
-            raise TargetError(f"{port}; free it or name another")
-        if not plan.web_ui:
-            warning = (
-                f"warning: {port}: this run publishes no metrics; name another with --exporter-port, or 0 for none"
-            )
-            self._console.print(warning, style="yellow", highlight=False, soft_wrap=True)
-        self.plan = dataclasses.replace(plan, exporter_port=0)
 
     def _preflight(self, gateway: EmbeddedGateway | None) -> Preflight:
         if gateway is None:
@@ -315,20 +285,3 @@ class _Session:
             write_atomically(path, text)
         except OSError as error:
             self._warn(f"{path.name}: not written ({error.strerror})")
-
-
-class _Signals:
-    """SIGINT and SIGTERM mean "end in order" as long as the run lasts."""
-
-    def __init__(self, run: _Session | WholePlace) -> None:
-        self._run = run
-
-    def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._run.interrupt()

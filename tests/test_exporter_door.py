@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import socket
 from types import SimpleNamespace
 
 import pytest
 from course_fixture import plan_of
-from rich.console import Console
 
 from acgs_load.errors import TargetError
-from acgs_load.run_folder import RunFolder
-from acgs_load.session import _Session
+from acgs_load.session_ports import with_exporter_port
 from acgs_load.traffic.engine.web_report import report_page
 from acgs_load.traffic.master import exporter_door
 from acgs_load.traffic.master.exporter import Exporter
@@ -80,29 +77,25 @@ def test_the_master_waits_for_the_last_scrape(header, scraped_at_s, hurry_at_s, 
 
 
 @pytest.mark.parametrize("web_ui", [False, True])
-def test_the_usual_port_may_be_another_run_s(tmp_path, web_ui):
+def test_the_usual_port_may_be_another_run_s(web_ui):
     """One warning, and the run goes on without metrics; with a web UI they are there, and nothing is said."""
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         plan = plan_of(exporter_port=stranger.getsockname()[1], web_ui=web_ui)
-        console = Console(file=io.StringIO(), width=200)
-        session = _Session(plan, RunFolder(tmp_path), console, SimpleNamespace())
-        session._choose_exporter_port()
-    assert session.plan.exporter_port == 0
-    said = console.file.getvalue()
-    assert said.count("warning: EXPORTER_PORT") == (0 if web_ui else 1)
-    assert web_ui or ("publishes no metrics" in said and "--exporter-port" in said)
+        said = []
+        chosen = with_exporter_port(plan, said.append)
+    assert chosen.exporter_port == 0
+    assert len(said) == (0 if web_ui else 1)
+    assert web_ui or ("EXPORTER_PORT" in said[0] and "publishes no metrics" in said[0])
 
 
-def test_a_port_that_was_named_is_not_replaced(tmp_path):
+def test_a_port_that_was_named_is_not_replaced():
     """Taken: nothing is sent. Free: it is the one."""
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         plan = plan_of(exporter_port=port, origins={"EXPORTER_PORT": "flag --exporter-port"})
-        session = _Session(plan, RunFolder(tmp_path), Console(file=io.StringIO()), SimpleNamespace())
         with pytest.raises(TargetError, match=f"EXPORTER_PORT {port} is taken"):
-            session._choose_exporter_port()
-    session._choose_exporter_port()
-    assert session.plan.exporter_port == port
+            with_exporter_port(plan, pytest.fail)
+    assert with_exporter_port(plan, pytest.fail).exporter_port == port
 
 
 def test_only_a_named_port_is_open_to_other_machines(monkeypatch):

@@ -23,10 +23,12 @@ from locust.env import Environment
 
 from acgs_load.errors import LoadTestError
 from acgs_load.traffic.engine import signals
+from acgs_load.traffic.engine.conducted import Conducted
 from acgs_load.traffic.engine.csv_files import CompleteCsvFiles
 from acgs_load.traffic.engine.dispatch import ShareDispatcher
+from acgs_load.traffic.engine.local_runner import ConductedLocal
 from acgs_load.traffic.engine.locust_feed import nearest_rank_ms
-from acgs_load.traffic.engine.runners import Conducted, ConductedLocal, ConductedMaster, ConductedWorker
+from acgs_load.traffic.engine.master_runner import ConductedMaster
 from acgs_load.traffic.engine.web_edits import serve_edits
 from acgs_load.traffic.engine.web_login import default_options, guard
 from acgs_load.traffic.engine.web_metrics import serve_metrics
@@ -34,6 +36,7 @@ from acgs_load.traffic.engine.web_report import serve_reports
 from acgs_load.traffic.engine.web_start import offer_types
 from acgs_load.traffic.engine.web_tabs import serve_tabs
 from acgs_load.traffic.engine.wire import seal
+from acgs_load.traffic.engine.worker_runner import ConductedWorker
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment
 
