@@ -23,6 +23,8 @@ OFFERED_SHARE = 0.98
 """A rate is held only if this share of it is answered (measures.md, throughput under ``--rate``)."""
 PAUSE = "pause"
 """The phase between steps in which a backlog is worked off."""
+LOOK_S = 1.0
+"""A run is looked at twice a second, so the last step must be over this long before the run is."""
 GRACE_S = 3.0
 """Arrivals that wait this long after a step that held are a backlog, and not the last requests of that step."""
 
@@ -75,7 +77,7 @@ class RateSearch:
     def _begin(self, course: Course, from_s: float) -> None:
         rate = self._bracket.next_rate()
         step_s = self._search.step_s
-        if rate is None or from_s + step_s + REPORTS_S > course.plan.duration_s:
+        if rate is None or from_s + step_s + REPORTS_S + LOOK_S > course.plan.duration_s:
             course.end("search")
             return
         self._paused = False
