@@ -43,7 +43,7 @@ def container(
     kernel pauses would report the pauses as the target's latency.
     """
     memory = memory or plan.kubernetes.memory
-    mounts = [{"name": "tmp", "mountPath": "/tmp"}]  # the pod's own, in memory
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}]  # nosec B108  # the pod's own, in memory
     if writes:
         mounts.append({"name": "reports", "mountPath": writes})
     return {

@@ -18,7 +18,7 @@ from acgs_load.gateway.store import Store
 
 WINDOW_DEFAULT, WINDOW_MOST = 16, 16
 _HEAD = "SELECT sequence, entry_hash FROM entries WHERE tenant_id = ? ORDER BY sequence DESC LIMIT 1"
-_BY_EVENT = f"SELECT tenant_id, {COLUMNS} FROM entries WHERE event_id = ?"
+_BY_EVENT = f"SELECT tenant_id, {COLUMNS} FROM entries WHERE event_id = ?"  # nosec B608  # constants
 
 
 class Audit:
@@ -63,7 +63,7 @@ class Audit:
         last = request.query_count("last", WINDOW_DEFAULT, WINDOW_MOST)
         tenant_id = request.claims.tenant_id
         rows = self._store.rows(
-            f"SELECT {COLUMNS} FROM entries WHERE tenant_id = ? ORDER BY sequence DESC LIMIT ?",
+            f"SELECT {COLUMNS} FROM entries WHERE tenant_id = ? ORDER BY sequence DESC LIMIT ?",  # nosec B608  # constants
             tenant_id,
             last,
         )

@@ -40,7 +40,7 @@ class Patrol:
         if sequence >= length:
             sequence, previous_hash = self._start
         stretch = self._store.rows(
-            f"SELECT {COLUMNS} FROM entries WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+            f"SELECT {COLUMNS} FROM entries WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",  # nosec B608
             tenant_id,
             sequence,
             STRETCH_ENTRIES,

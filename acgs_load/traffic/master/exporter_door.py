@@ -18,7 +18,7 @@ LAST_SCRAPE_MAX_S = 20.0
 """A Prometheus that comes less often than this may miss the end of a run; the report does not."""
 SCRAPER = "HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS"
 """Sent by what comes again and again (Prometheus, vmagent, Alloy); not by a browser."""
-LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # the latter only where the user names the port
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # nosec B104  # only where the user names the port
 _LOOK_EVERY_S = 0.2
 
 logger = logging.getLogger(__name__)
