@@ -15,6 +15,8 @@ from benchmarks.exchange_facts import HASH, HEADERS, PATH
 from benchmarks.peers import Peers
 
 SCRIPTS = Path(__file__).parent / "scripts"
+SLOW_SPAWN_S = 5.0
+"""Locust counts its run time from the first user on; the last of fifty HttpUsers connects seconds after it."""
 
 
 class Load(NamedTuple):
@@ -93,7 +95,7 @@ def locust(peers: Peers, user_class: str, name: str, every: int = 1) -> Generato
             "--spawn-rate",
             str(load.users),
             "--run-time",
-            f"{math.ceil(load.seconds)}s",
+            f"{math.ceil(load.seconds + SLOW_SPAWN_S)}s",
         ]
         quiet = ["--headless", "--json", "--loglevel", "ERROR", "--host", load.url]
         return [peers.python, "-m", "locust", "-f", script, user_class, *size, *quiet]

@@ -118,6 +118,15 @@ def test_wrong_content_is_one_line(folder, name, content, said):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("memory", ["much", "inf", "NaN", [1]])
+def test_a_machine_whose_memory_is_no_size(folder, memory):
+    """Charts divide by it: refused at the door, not in the middle of drawing."""
+    record = json.loads(folder.run.read_text())
+    folder.run.write_text(json.dumps(record | {"machine": {"cpus": 2, "memory_bytes": memory}}))
+    with pytest.raises(UsageError, match=r"run\.json"):
+        load_run(folder)
+
+
 @pytest.mark.parametrize(
     "change",
     [

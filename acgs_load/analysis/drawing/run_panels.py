@@ -156,7 +156,7 @@ def _machines(grid: _Grid) -> Panel:
         used_bytes[row.second] += row.memory_bytes
     lines.append(grid.means("busiest generator (of one core)", 1, hottest))
     if (machine_bytes := run.record.machine.get("memory_bytes")) and len({row.host for row in run.record.workers}) == 1:
-        shares = {second: used / float(machine_bytes) for second, used in used_bytes.items()}
+        shares = {second: used / machine_bytes for second, used in used_bytes.items()}
         lines.append(grid.means("generators' memory", 4, shares))
     return grid.panel("machines", "CPU and memory", "%", lines, share=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -158,8 +159,18 @@ def record_from(raw: Mapping[str, Any]) -> RunRecord:
         search=_search(raw["search"]) if raw.get("search") else None,
         changes=tuple(_change(row) for row in raw.get("changes") or ()),
         versions=dict(raw.get("versions") or {}),
-        machine=dict(raw.get("machine") or {}),
+        machine=_machine(raw.get("machine") or {}),
     )
+
+
+def _machine(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Only shown, but for the memory, which is reckoned with."""
+    memory_bytes = _number(row.get("memory_bytes"))
+    if memory_bytes is None:
+        return dict(row)
+    if not math.isfinite(memory_bytes):
+        raise ValueError(f"memory_bytes {memory_bytes} is no size")
+    return dict(row) | {"memory_bytes": memory_bytes}
 
 
 def _change(raw: Mapping[str, Any]) -> LoadChange:
