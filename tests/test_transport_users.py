@@ -12,7 +12,6 @@ from broken_peers import Peer, answers, answers_once_then, full_listener, says
 from test_transport import KINDS, LATE, LOST, head, maker, transport, words
 
 
-@pytest.mark.matrix  # hangs when other files ran before it in one process; why is open. Alone it takes 0.8 s
 def test_two_hundred_users_each_get_their_own_answers():
     """Fast: every request is answered once, in order, to the one who asked."""
 
