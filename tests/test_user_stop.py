@@ -11,6 +11,7 @@ SCRIPT = """
 import gevent, random
 from locust.env import Environment
 from acgs_load.traffic.engine.users import AcgsUser
+from acgs_load.traffic.worker.naps import Naps
 
 sent, done = [], []
 
@@ -25,6 +26,7 @@ class Visit:
 class Station:
     think_time_s = (0.001, 0.004)
     chance = random.Random(1)
+    nap = staticmethod(Naps().nap)
     class deck:
         deal = staticmethod(lambda: "policy")
     def new_visit(self, pause):

@@ -68,7 +68,7 @@ class _Visit:
 def _user(think_time_s=(0.1, 2.0), mix=DEFAULT_MIX):
     visit = _Visit()
     AcgsUser.station = SimpleNamespace(
-        think_time_s=think_time_s, chance=Random(1), deck=Deck(mix), new_visit=lambda pause: visit
+        think_time_s=think_time_s, chance=Random(1), deck=Deck(mix), nap=None, new_visit=lambda pause: visit
     )
     return AcgsUser(SimpleNamespace(events=locust.events)), visit
 

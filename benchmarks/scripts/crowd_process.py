@@ -33,6 +33,7 @@ from acgs_load.traffic.user.world import SharedWorld  # noqa: E402
 from acgs_load.traffic.worker.arrivals import ClosedArrivals  # noqa: E402
 from acgs_load.traffic.worker.deck import Deck  # noqa: E402
 from acgs_load.traffic.worker.descriptors import raise_descriptor_limit  # noqa: E402
+from acgs_load.traffic.worker.naps import Naps  # noqa: E402
 from acgs_load.traffic.worker.recorder import WindowRecorder  # noqa: E402
 from benchmarks.scripts.ours import benchmark_plan  # noqa: E402
 
@@ -48,6 +49,7 @@ class Workplace:
         self.deck = Deck(DEFAULT_MIX, plan.seed)
         self.think_time_s: tuple[float, float] | None = (think_s / 2, think_s)
         self.chance = Random(plan.seed)
+        self.nap = Naps().nap
         self.world = SharedWorld(plan, 0, 1)
         self.recorder = WindowRecorder(clock, PhaseBook.of(plan), "local", clock.now_s())
         self.total = Window()

@@ -39,6 +39,7 @@ from acgs_load.traffic.user.headers import common_lines  # noqa: E402
 from acgs_load.traffic.user.routes import routes_of  # noqa: E402
 from acgs_load.traffic.worker.arrivals import ClosedArrivals, OpenArrivals  # noqa: E402
 from acgs_load.traffic.worker.calm import calm  # noqa: E402
+from acgs_load.traffic.worker.naps import Naps  # noqa: E402
 from acgs_load.traffic.worker.rate_curve import RateCurve  # noqa: E402
 from acgs_load.traffic.worker.recorder import WindowRecorder  # noqa: E402
 from acgs_load.traffic.worker.schedule import Deal, Schedule  # noqa: E402
@@ -130,14 +131,14 @@ def client_exchange(plan: Plan, number: int, transport: Transport, recorder: Win
     return exchange
 
 
-def user(exchange: Exchange, think_s: float, chance: Random, until_s: float) -> None:
+def user(exchange: Exchange, think_s: float, nap: Callable[[float], None], chance: Random, until_s: float) -> None:
     """Exchanges, one after the other, with a pause of ``think_s`` ± half of it between them, spread in phase."""
     if think_s:
-        gevent.sleep(chance.uniform(0.0, think_s))
+        nap(chance.uniform(0.0, think_s))
     while time.perf_counter() < until_s:
         exchange()
         if think_s:
-            gevent.sleep(chance.uniform(think_s / 2, think_s * 3 / 2))
+            nap(chance.uniform(think_s / 2, think_s * 3 / 2))
 
 
 def collect(recorder: WindowRecorder, into: Window) -> None:
@@ -163,7 +164,7 @@ def main(argv: Sequence[str]) -> int:
     new_transport = transport_for(plan)
     started_s = time.perf_counter()
     until_s = started_s + asked.seconds
-    arrivals = None
+    arrivals, nap = None, Naps().nap
     times: Times | None = [] if asked.times else None
     if asked.rate:
         arrivals = OpenArrivals(plan, Schedule(RateCurve.of(plan), Deal((0,), 1)), started_s)
@@ -177,7 +178,7 @@ def main(argv: Sequence[str]) -> int:
             exchange = client_exchange(plan, number, transport, recorder)
         else:
             exchange = plain_exchange(transport, recorder)
-        return gevent.spawn(user, exchange, asked.think, chance, until_s)
+        return gevent.spawn(user, exchange, asked.think, nap, chance, until_s)
 
     users = [begin(number) for number in range(1, asked.users + 1)]
     gevent.spawn(collect, recorder, total)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, ClassVar, Protocol
 
-import gevent
 from gevent import GreenletExit
 from locust import User
 from locust.env import Environment
@@ -51,6 +50,10 @@ class Workplace(Protocol):
         """The worker's seeded randomness."""
         ...
 
+    def nap(self, seconds: float) -> None:
+        """Let others run for so long."""
+        ...
+
     def new_visit(self, pause: Callable[[float], None]) -> Visit:
         """One more user's visit; ``pause`` is how it waits."""
         ...
@@ -70,6 +73,8 @@ class AcgsUser(User):
 
     def on_start(self) -> None:
         """Log in, then pause for part of a think time, so that users spawned together do not stay in step."""
+        # what Locust pauses with, between two iterations
+        self._taskset_instance._sleep = self.station.nap  # type: ignore[union-attr,method-assign]
         self.visit.prepare()
         self._continue()
         self.wait()  # type: ignore[no-untyped-call]
@@ -99,7 +104,7 @@ class AcgsUser(User):
         if self._state == LOCUST_STATE_STOPPING:
             raise GreenletExit
         self._state = LOCUST_STATE_WAITING
-        gevent.sleep(seconds)
+        self.station.nap(seconds)
         if self._leaving:
             raise GreenletExit
         self._state = LOCUST_STATE_RUNNING

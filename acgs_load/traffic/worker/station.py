@@ -25,6 +25,7 @@ from acgs_load.traffic.worker.calm import calm, calm_again
 from acgs_load.traffic.worker.deck import Deck
 from acgs_load.traffic.worker.descriptors import descriptor_complaint, raise_descriptor_limit
 from acgs_load.traffic.worker.equipment import Equipment, Seat, World
+from acgs_load.traffic.worker.naps import Naps
 from acgs_load.traffic.worker.probe import LoopProbe
 from acgs_load.traffic.worker.rate_curve import RateCurve
 from acgs_load.traffic.worker.recorder import WindowRecorder
@@ -53,6 +54,7 @@ class Station:
         self.chance = Random()
         self.deck = Deck({"tenant": 1.0})
         self.think_time_s: tuple[float, float] | None = None
+        self.nap = Naps().nap
         self.arrivals: ClosedArrivals | OpenArrivals = ClosedArrivals()
         self.recorder: WindowRecorder | None = None
         self.region = os.environ.get("ACGS_REGION", "")
