@@ -8,7 +8,9 @@ The layout is that of HdrHistogram (Gil Tene, hdrhistogram.org) with two signifi
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 _LINEAR_LIMIT_US = 256
 _SUB_BUCKET_BITS = 7
@@ -84,15 +86,13 @@ class Histogram:
         if not self.total:
             return [None] * len(quantiles)
         result: list[float | None] = []
-        ordered = sorted(self.counts.items())
-        position, seen = 0, ordered[0][1]
+        ordered = sorted(self.counts)
+        seen = list(accumulate(map(self.counts.__getitem__, ordered)))
         for quantile in quantiles:
             # the tolerance undoes binary rounding: 0.07 * 100 is 7.000000000000001
             rank = max(1, math.ceil(quantile * self.total - 1e-9))
-            while seen < rank:
-                position += 1
-                seen += ordered[position][1]
-            result.append(min(max(bucket_middle_us(ordered[position][0]), self.min_us), self.max_us))
+            middle_us = bucket_middle_us(ordered[bisect_left(seen, rank)])
+            result.append(min(max(middle_us, self.min_us), self.max_us))
         return result
 
     def percentile_us(self, quantile: float) -> float | None:

@@ -48,9 +48,12 @@ class Slice:
 
 
 def merged(windows: Iterable[Window]) -> Window:
-    """One window with everything that ``windows`` counted."""
+    """One window with everything that ``windows`` counted; look at it, do not change it: a single one is itself."""
+    known = list(windows)
+    if len(known) == 1:
+        return known[0]
     total = Window()
-    for window in windows:
+    for window in known:
         total.merge(window)
     return total
 
@@ -206,6 +209,9 @@ MEASURES: Mapping[str, MeasureKind] = {
     "samples_lost": MeasureKind("samples", "run", None, labelled=False),
 }
 """Every measure by name, in the order that reports list them."""
+
+TIMED = frozenset({*(f"latency_{name}_ms" for name in _PERCENTILES), "latency_avg_ms", "latency_max_ms"})
+"""Measures that are read from histograms; all others are told by counts alone."""
 
 JUDGED_OPERATIONS: Mapping[str, frozenset[str]] = {
     "isolation_integrity": frozenset({"cross_tenant_access_attempt"}),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from acgs_load.measures import JUDGED_OPERATIONS, MEASURES, Measure, measure
+from acgs_load.measures import JUDGED_OPERATIONS, MEASURES, TIMED, Measure, measure
 from acgs_load.threshold_terms import Threshold
 from acgs_load.timeline import Timeline
 
@@ -137,7 +137,8 @@ def _judge_windows(threshold: Threshold, timeline: Timeline, limit: float) -> Fi
     assert threshold.over_s is not None, "only thresholds with windows come here"
     row = Row(threshold, limit)
     apart, phases = threshold.measure in JUDGED_OPERATIONS, scope(threshold, timeline)
-    for second, part in timeline.series(threshold.over_s, threshold.labels, phases, apart=apart):
+    timed = threshold.measure in TIMED
+    for second, part in timeline.series(threshold.over_s, threshold.labels, phases, apart=apart, timed=timed):
         told = measure(threshold.measure, part)
         row.add(max(0.0, second - timeline.started_epoch_s), told.value, told.samples)
     if row.value is None:

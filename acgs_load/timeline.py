@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -19,6 +19,8 @@ from acgs_load.samples import Window, WindowKey
 PEAK_WINDOW_S = 10
 LABELS = ("operation", "scenario", "region")
 Kinds = Literal["outcomes", "violations", "failures"]
+Name = Callable[[WindowKey], str | None]
+"""What a key belongs to; None: nothing."""
 _TOUCH_S = 1e-3
 
 
@@ -100,19 +102,21 @@ class Timeline:
                     found[kind, key.operation] = before + count, first
         return found
 
-    def grouped(
-        self, width_s: int, begin: int, name: Callable[[WindowKey], str | None]
-    ) -> Iterator[tuple[int, str, Window]]:
+    def grouped(self, width_s: int, begin: int, name: Name) -> Iterator[tuple[int, str, Window]]:
         """For each ``width_s`` seconds from the epoch second ``begin`` on: their number from 0, name and window.
 
         ``name`` groups the keys and leaves out those that it has none for; older than ``begin`` counts as number 0.
         """
-        groups: dict[tuple[int, str], Window] = {}
+        return ((place, named, window) for place, _, named, window in self.grouped_by(width_s, begin, [name]))
+
+    def grouped_by(self, width_s: int, begin: int, names: Sequence[Name]) -> Iterator[tuple[int, int, str, Window]]:
+        """As ``grouped`` in several ways at once: number, the place in ``names`` of what named it, name and window."""
+        groups: dict[tuple[int, int, str], Window] = {}
         for key, window in self.items():
-            if (named := name(key._replace(second=0))) is not None:
-                groups.setdefault((max(0, key.second - begin) // width_s, named), Window()).merge(window)
-        for (place, named), window in groups.items():
-            yield place, named, window
+            for way, name in enumerate(names):
+                if (named := name(key._replace(second=0))) is not None:
+                    groups.setdefault((max(0, key.second - begin) // width_s, way, named), Window()).merge(window)
+        return ((*of, window) for of, window in groups.items())
 
     def _summed(self) -> dict[WindowKey, _Cell]:
         if self._cells is None:
@@ -188,11 +192,17 @@ class Timeline:
         return cells
 
     def series(
-        self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None, *, apart: bool = True
+        self,
+        width_s: int,
+        labels: Mapping[str, str] | None,
+        phases: frozenset[str] | None,
+        *,
+        apart: bool = True,
+        timed: bool = True,
     ) -> list[tuple[int, Slice]]:
         """The slices of ``windows``: (epoch second of the beginning, slice), silent ones included.
 
-        Where not ``apart``, operations but ``auth_*`` may come merged into one.
+        Where not ``apart``, operations but ``auth_*`` may come merged into one; where not ``timed``, without latencies.
         """
         spans = self.windows(width_s, phases)
         return [(begin, self.slice(labels, phases, begin, end)) for begin, end in spans]

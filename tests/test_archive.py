@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from acgs_load.analysis.reading.load import _window
 from acgs_load.analysis.reading.window_lines import read_windows
 from acgs_load.contract import Outcome, Violation
 from acgs_load.errors import UsageError
-from acgs_load.measures import MEASURES, measure
+from acgs_load.measures import MEASURES, TIMED, measure
 from acgs_load.samples import Sample, Window, WindowKey
 from acgs_load.timeline import Phase, Timeline
 
@@ -117,6 +119,12 @@ def test_every_slice_is_the_timeline_s(lines):
                 assert at == begin
                 of_windows = {n: m for n, m in told(part).items() if n not in {"throughput_peak_rps", "silence_max_s"}}
                 same(of_windows, {n: m for n, m in told(other).items() if n in of_windows})
+            counts = [
+                [{n: m for n, m in told(part).items() if n in of_windows and n not in TIMED} for _, part in rows]
+                for rows in (timeline.series(3, labels, phases), columns.series(3, labels, phases, timed=False))
+            ]
+            for one, other in zip(*counts, strict=True):
+                same(one, other)
 
 
 @settings(max_examples=25, deadline=None)
@@ -136,6 +144,12 @@ def test_counts_groups_and_windows_are_the_timeline_s(lines):
         assert groups[0].keys() == groups[1].keys()
         for key, wire in groups[0].items():
             assert plain(wire) == plain(groups[1][key])
+        ways = [lambda _: "", name, lambda key: key.operation, lambda _: None]
+        groups = [
+            {(at, way, of): plain(w.to_wire()) for at, way, of, w in t.grouped_by(width_s, START, ways)}
+            for t in (timeline, columns)
+        ]
+        assert groups[0] == groups[1]
     total = Timeline(float(START), PHASES)
     for key, window in columns.items():
         total.add(key, window)
@@ -202,4 +216,38 @@ def test_batches_do_not_matter(tmp_path, monkeypatch):
         assert (len(columns), torn, int(columns.scalars["samples"].sum())) == (50, True, sum(range(50)))
     path.write_text("\n".join([*rows[:20], "", "{}", *rows[20:]]) + "\n")
     with pytest.raises(UsageError, match="line 22"):
+        read_windows(path, _window)
+
+
+@given(runs(), st.sampled_from([1, 300, 10**6]), st.sampled_from(["", "\n", '{"second"', "\n\n \n"]))
+@settings(max_examples=15, deadline=None)
+def test_a_file_read_by_two_processes_is_the_same_run(lines, batch_bytes, end):
+    """Wherever its middle is, and whatever it ends with: keys, kinds and every number."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as home:
+        path = Path(home) / "windows.jsonl"
+        path.write_text("\n".join(lines) + ("\n" + end if end else ""))
+        patch.setattr("acgs_load.analysis.reading.window_lines.BATCH_BYTES", batch_bytes)
+        alone, torn = read_windows(path, _window)
+        for cores in ({0}, {0, 1}):
+            patch.setattr("acgs_load.analysis.reading.window_lines.SHARED_BYTES", 1)
+            patch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
+            shared, torn_too = read_windows(path, _window)
+            assert torn_too == torn
+            assert set(shared.keys) == set(alone.keys)
+            assert set(shared.kinds) == set(alone.kinds)
+            same(*(told(Archive(float(START), PHASES, columns).slice()) for columns in (alone, shared)))
+
+
+@pytest.mark.parametrize(("at", "line"), [(3, 4), (46, 47)])
+def test_a_wrong_line_in_either_half_is_named_by_its_number(tmp_path, monkeypatch, at, line):
+    """Also where the half is read elsewhere, without numbers."""
+    path = Path(tmp_path) / "windows.jsonl"
+    rows = [
+        json.dumps({**WindowKey(START + at, "eu", "", "policy_get", "hold")._asdict(), "outcomes": {}, "samples": 1})
+        for at in range(50)
+    ]
+    path.write_text("\n".join([*rows[:at], '{"second": "?"}', *rows[at:]]) + "\n")
+    monkeypatch.setattr("acgs_load.analysis.reading.window_lines.SHARED_BYTES", 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    with pytest.raises(UsageError, match=f"line {line}:"):
         read_windows(path, _window)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from acgs_load.analysis import groups, troubles
+from acgs_load.analysis.beside import beside
 from acgs_load.analysis.comparing.baseline import all_measures, compared, load_baseline
 from acgs_load.analysis.comparing.regressions import judged_by
 from acgs_load.analysis.drawing.breaches import demands_of
@@ -35,6 +36,9 @@ from acgs_load.run_folder import RunFolder
 from acgs_load.salvage import salvage
 from acgs_load.threshold_judge import baseline_of
 from acgs_load.thresholds import read
+
+LONG_S = 600
+"""Of longer runs the close looks are made beside the rest; for a shorter one it is not worth a process."""
 
 
 def analyse(
@@ -66,11 +70,12 @@ def report_of(
     ``max_regression``: figures that became worse than the baseline's by more than this share fail the run; where it is
     None the comparison is told and decides nothing.
     """
+    buckets = buckets_of(run)
+    looked = beside(lambda: closeups(run, buckets)) if len(run.timeline.seconds) > LONG_S else None
     parsed = [read(text) for text in (run.plan.thresholds if thresholds is None else thresholds)]
     before = load_baseline(path) if (path := baseline or run.plan.baseline) else None
     measures, machine = all_measures(run), machine_measures(run)
     judged = findings(run, parsed, machine, baseline_of(before.timeline, machine_measures(before)) if before else None)
-    buckets = buckets_of(run)
     point, comeback, trends = breaking_point(run, judged), recovery(run), drifts(run)
     comparison = compared(run, measures, before, max_regression) if before else None
     verdict = verdict_of(run, judged, point)
@@ -93,7 +98,7 @@ def report_of(
         recovery=comeback,
         drift=tuple(trends),
         panels=tuple(run_panels(run, buckets, demands_of(judged))),
-        closeups=tuple(closeups(run, buckets)),
+        closeups=tuple(looked() if looked else closeups(run, buckets)),
         plan=_plan(run),
         run={"versions": dict(run.record.versions), "machine": dict(run.record.machine)},
         warnings=tuple(warnings_of(run, trends)),

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from acgs_load.analysis.reading.buckets import Buckets, Part
+from acgs_load.analysis.reading.buckets import Buckets
 from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import ERROR_OUTCOMES, OPERATIONS
 from acgs_load.histogram import Histogram, bucket_middle_us
@@ -69,21 +69,15 @@ class CloseUp:
 def closeups(run: Run, buckets: Buckets) -> list[CloseUp]:
     """All requests first, then operations in the contract's order, scenarios and regions (where there are several)."""
     coarse = buckets.coarser(COLUMNS_MAX)
-    by_operation = coarse.traffic_by(lambda part: part.operation)
+    whole, by_operation, by_scenario, by_region = coarse.traffic_by(
+        lambda _: "", lambda part: part.operation, lambda part: part.scenario, lambda part: part.region
+    )
     order = {name: place for place, name in enumerate(OPERATIONS)}
-    found = [_closeup(run, coarse, "all", "", row) for row in coarse.traffic_by(lambda _: "").values()]
+    found = [_closeup(run, coarse, "all", "", row) for row in whole.values()]
     names = sorted(by_operation, key=lambda name: (order.get(name, len(order)), name))
     found += [_closeup(run, coarse, "operation", name, by_operation[name]) for name in names]
-    found += _kind(run, coarse, "scenario", coarse.traffic_by(_scenario))
-    return [*found, *_kind(run, coarse, "region", coarse.traffic_by(_region))]
-
-
-def _scenario(part: Part) -> str:
-    return part.scenario
-
-
-def _region(part: Part) -> str:
-    return part.region
+    found += _kind(run, coarse, "scenario", by_scenario)
+    return [*found, *_kind(run, coarse, "region", by_region)]
 
 
 def _kind(run: Run, buckets: Buckets, kind: Kind, rows: Mapping[str, Sequence[Window]]) -> Iterator[CloseUp]:
@@ -136,8 +130,9 @@ def heat_of(histograms: Sequence[Histogram]) -> Heat | None:
     decades = max(0.5, math.log10(high_ms / low_ms) + 1e-9)
     rows = min(ROWS_MAX, math.ceil(decades * ROWS_A_DECADE))
     factor = 10 ** (decades / rows)
-    row_of = np.zeros(max(max(histogram.counts) for histogram in timed) + 1, dtype=np.int64)
-    for index in {index for histogram in timed for index in histogram.counts}:
+    known = set[int]().union(*(histogram.counts for histogram in timed))
+    row_of = np.zeros(max(known) + 1, dtype=np.int64)
+    for index in known:
         row_of[index] = _row(bucket_middle_us(index) / 1e3, low_ms, factor, rows)
     return Heat(low_ms, factor, rows, tuple(_column(histogram, row_of) for histogram in histograms))
 
@@ -151,7 +146,7 @@ def _column(histogram: Histogram, row_of: npt.NDArray[np.int64]) -> dict[int, in
     size = len(histogram.counts)
     rows = row_of[np.fromiter(histogram.counts, np.int64, size)]
     column = np.bincount(rows, weights=np.fromiter(histogram.counts.values(), np.float64, size))
-    return {row: int(column[row]) for row in np.flatnonzero(column).tolist()}
+    return {row: int(count) for row, count in enumerate(column.tolist()) if count}
 
 
 def _ms(value_us: float | None) -> float | None:

@@ -79,8 +79,7 @@ class _Grid:
 
 def run_panels(run: Run, buckets: Buckets, demands: Iterable[Demand]) -> list[Panel]:
     """The charts of a run; ``demands``: what its thresholds ask of the lines, over the whole of it."""
-    traffic = buckets.traffic_by(lambda _: "all").get("all") or [Window() for _ in range(buckets.count)]
-    grid = _Grid(run, buckets, traffic, buckets.whole(), tuple(demands))
+    grid = _Grid(run, buckets, *buckets.traffic_and_whole(), tuple(demands))
     return [draw(grid) for draw in (_throughput, _latency, _errors, _violations, _compliance, _machines)]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,10 @@ from acgs_load.analysis.reading.sums import Ledger, Sums
 from acgs_load.contract import ANSWERED_OUTCOMES, AUTH_OPERATIONS
 from acgs_load.measures import Slice
 from acgs_load.samples import Window, WindowKey
-from acgs_load.timeline import PEAK_WINDOW_S, Kinds, Phase, Timeline, matches
+from acgs_load.timeline import PEAK_WINDOW_S, Kinds, Name, Phase, Timeline, matches
 
 Rows = npt.NDArray[Any]
+Named = TypeVar("Named", bound=Hashable)
 ROWS_AT_ONCE = 500
 EVERY_OTHER = "(every other)"
 """Stands for the operations but ``auth_*`` where nobody asks which."""
@@ -57,32 +58,38 @@ class Archive(Timeline):
             for cell, second, window in zip(cells, seconds, sums.windows(), strict=True):
                 yield self._columns.keys[cell]._replace(second=second), window
 
-    def grouped(
-        self, width_s: int, begin: int, name: Callable[[WindowKey], str | None]
-    ) -> Iterator[tuple[int, str, Window]]:
-        """As the timeline's, in one pass."""
-        names, codes = self._codes(name)
-        places = (np.maximum(0, self._sorted - begin) // width_s).astype(np.int64)
-        for first, last in _chunks(places, GROUPS_AT_ONCE // max(1, len(names))):
-            rows, base = self._order[first:last], int(places[first])
-            count = (int(places[last - 1]) - base + 1) * len(names)
-            wanted = codes[self._columns.cells[rows]]
-            groups = (places[first:last] - base) * len(names) + wanted
-            sums = self._ledger.sums(*_kept(rows, groups, wanted >= 0), count)
-            for group, window in enumerate(sums.windows()):
-                if window.samples or window.skipped:
-                    place, code = divmod(group, len(names))
-                    yield base + place, names[code], window
+    def grouped_by(self, width_s: int, begin: int, names: Sequence[Name]) -> Iterator[tuple[int, int, str, Window]]:
+        """As the timeline's, in one pass: over the parts that no name tells apart, put together by each name."""
+        named = [tuple(name(key) for name in names) for key in self._columns.keys]
+        parts, codes = _coded([part if any(word is not None for word in part) else None for part in named])
+        ways = [_coded([part[way] for part in parts]) for way in range(len(names))]
+        for base, sums in self._by_time(width_s, begin, codes, len(parts)):
+            for way, (words, of) in enumerate(ways):
+                plain = len(words) == len(parts)
+                joined = sums if plain else sums.regrouped(of.tolist(), len(words))
+                for group, window in enumerate(joined.windows()):
+                    if window.samples or window.skipped:
+                        place, code = divmod(group, len(words))
+                        yield base + place, way, words[code], window
 
-    def _codes(self, name: Callable[[WindowKey], str | None]) -> tuple[list[str], Rows]:
-        """The names of the keys, and for each key the place of its name; -1 where it has none."""
-        named = [name(key) for key in self._columns.keys]
-        names = list(dict.fromkeys(word for word in named if word is not None))
-        places = {word: place for place, word in enumerate(names)}
-        return names, np.array([-1 if word is None else places[word] for word in named], dtype=np.int64)
+    def _by_time(self, width_s: int, begin: int, codes: Rows, count: int) -> Iterator[tuple[int, Sums]]:
+        """Sums of a stretch at a time, ``count`` groups for each ``width_s`` seconds, and the number of the first."""
+        places = (np.maximum(0, self._sorted - begin) // width_s).astype(np.int64)
+        for first, last in _chunks(places, GROUPS_AT_ONCE // max(1, count)):
+            rows, base = self._order[first:last], int(places[first])
+            wanted = codes[self._columns.cells[rows]]
+            groups = (places[first:last] - base) * count + wanted
+            rounds = int(places[last - 1]) - base + 1
+            yield base, self._ledger.sums(*_kept(rows, groups, wanted >= 0), rounds * count)
 
     def series(
-        self, width_s: int, labels: Mapping[str, str] | None, phases: frozenset[str] | None, *, apart: bool = True
+        self,
+        width_s: int,
+        labels: Mapping[str, str] | None,
+        phases: frozenset[str] | None,
+        *,
+        apart: bool = True,
+        timed: bool = True,
     ) -> list[tuple[int, Slice]]:
         """As the timeline's, in one pass; of these slices nobody asks for peak or silence."""
         spans = self.windows(width_s, phases)
@@ -92,15 +99,15 @@ class Archive(Timeline):
             named = key.operation if apart or key.operation in AUTH_OPERATIONS else EVERY_OTHER
             return named if matches(key, wanted, phases) else None
 
-        names, codes = self._codes(name)
+        names, codes = _coded([name(key) for key in self._columns.keys])
         result: list[tuple[int, Slice]] = []
         step = max(1, GROUPS_AT_ONCE // max(1, len(names)))
         for first in range(0, len(spans), step):
-            result += self._slices(spans[first : first + step], names, codes, phases)
+            result += self._slices(spans[first : first + step], names, codes, phases, timed)
         return result
 
     def _slices(
-        self, spans: list[tuple[int, int]], names: list[str], codes: Rows, phases: frozenset[str] | None
+        self, spans: list[tuple[int, int]], names: list[str], codes: Rows, phases: frozenset[str] | None, timed: bool
     ) -> Iterator[tuple[int, Slice]]:
         rows = self._rows(spans[0][0], spans[-1][1])
         begins = np.array([begin for begin, _ in spans])
@@ -109,7 +116,7 @@ class Archive(Timeline):
         wanted = codes[self._columns.cells[rows]]
         inside = (wanted >= 0) & (self._columns.seconds[rows] < ends[at])
         groups = at * len(names) + wanted
-        windows = self._ledger.sums(*_kept(rows, groups, inside), len(spans) * len(names)).windows()
+        windows = self._ledger.sums(*_kept(rows, groups, inside), len(spans) * len(names), timed=timed).windows()
         for place, (begin, end) in enumerate(spans):
             of = dict(zip(names, windows[place * len(names) : (place + 1) * len(names)], strict=True))
             known = {name: window for name, window in of.items() if window.samples or window.skipped}
@@ -218,6 +225,12 @@ class Archive(Timeline):
 
     def _seconds_between(self, from_second: int | None, to_second: int | None) -> list[int]:
         return [int(second) for second in np.unique(self._columns.seconds[self._rows(from_second, to_second)])]
+
+
+def _coded(named: Sequence[Named | None]) -> tuple[list[Named], Rows]:
+    """The distinct names, and for each of those given its place among them; -1 for none."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(name for name in named if name is not None))}
+    return list(places), np.array([-1 if name is None else places[name] for name in named], dtype=np.int64)
 
 
 def _chunks(places: Rows, size: int) -> Iterator[tuple[int, int]]:

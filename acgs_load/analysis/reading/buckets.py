@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import AUTH_OPERATIONS
 from acgs_load.samples import Window, WindowKey
-from acgs_load.timeline import Timeline
+from acgs_load.timeline import Name, Timeline
 
 POINTS_MAX = 240
 """More points than this are not seen on a page."""
@@ -44,22 +44,34 @@ class Buckets:
         width_s, count = self.width_s * factor, math.ceil(self.count / factor)
         return Buckets(width_s, count, shift_s, self.begin, self.timeline)
 
-    def traffic_by(self, name: Callable[[Part], str]) -> dict[str, list[Window]]:
-        """For each name, a window a bucket with everything but logging in."""
-        return self._rows(lambda part: None if part.operation in AUTH_OPERATIONS else name(part))
+    def traffic_by(self, *names: Callable[[Part], str]) -> list[dict[str, list[Window]]]:
+        """For each way to name parts: by name, a window a bucket with everything but logging in."""
+        return self._rows([_but_logging_in(name) for name in names])
 
-    def whole(self) -> list[Window]:
-        """A window a bucket with everything, logging in too."""
-        return self._rows(lambda _: "").get("") or [Window() for _ in range(self.count)]
+    def traffic_and_whole(self) -> tuple[list[Window], list[Window]]:
+        """A window a bucket with everything but logging in, and one with that, too."""
+        traffic, whole = self._rows([_but_logging_in(_anything), _anything])
+        return traffic.get("") or self._empty(), whole.get("") or self._empty()
 
-    def _rows(self, name: Callable[[Part], str | None]) -> dict[str, list[Window]]:
-        rows: dict[str, list[Window]] = {}
-        for place, named, window in self.timeline.grouped(self.width_s, self.begin, name):
-            row = rows.setdefault(named, [])
+    def _rows(self, names: Sequence[Name]) -> list[dict[str, list[Window]]]:
+        rows: list[dict[str, list[Window]]] = [{} for _ in names]
+        for place, way, named, window in self.timeline.grouped_by(self.width_s, self.begin, names):
+            row = rows[way].setdefault(named, [])
             if not row:
-                row += [Window() for _ in range(self.count)]
+                row += self._empty()
             row[place] = window
         return rows
+
+    def _empty(self) -> list[Window]:
+        return [Window() for _ in range(self.count)]
+
+
+def _anything(_: Part) -> str:
+    return ""
+
+
+def _but_logging_in(name: Callable[[Part], str]) -> Name:
+    return lambda part: None if part.operation in AUTH_OPERATIONS else name(part)
 
 
 def buckets_of(run: Run) -> Buckets:

@@ -187,6 +187,14 @@ class ColumnsBuilder:
         self.batches.append(batch)
         self.open_load |= open_load
 
+    def join_all(self, other: ColumnsBuilder) -> None:
+        """Add everything that ``other`` took, with the codes of this builder."""
+        cells = np.array([self.code(key) for key in other.keys], dtype=np.int32)
+        kinds = np.array([self.kinds.setdefault(kind, len(self.kinds)) for kind in other.kinds], dtype=np.int64)
+        for batch in other.batches:
+            coded = {name: replace(batch[name], kinds=small(kinds[batch[name].kinds])) for name in COUNTED}
+            self.join({**batch, **coded, "cells": cells[batch["cells"]]}, other.open_load)
+
     def code(self, key: tuple[str, str, str, str]) -> int:
         """The place of a key; a new one is added. Raises UnusualRowError where it is not made of words."""
         code = self.keys.get(key)

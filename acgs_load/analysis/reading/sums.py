@@ -28,6 +28,15 @@ class SpreadSums:
     least_us: Ints
     most_us: Ints
 
+    def regrouped(self, codes: Sequence[int], count: int) -> SpreadSums:
+        """See ``Sums.regrouped``."""
+        return SpreadSums(
+            _regrouped(self.counts, codes, count),
+            _regrouped(self.sums_us, codes, count),
+            _regrouped(self.least_us, codes, count, np.minimum, _NEVER),
+            _regrouped(self.most_us, codes, count, np.maximum),
+        )
+
     def histogram(self, groups: npt.NDArray[Any]) -> Histogram:
         """The groups' histograms merged."""
         result, counts = Histogram(), self.counts[groups].sum(axis=0)
@@ -70,6 +79,23 @@ class Sums:
     service: SpreadSums
     response: SpreadSums | None
     kinds: tuple[str, ...]
+
+    def regrouped(self, codes: Sequence[int], count: int) -> Sums:
+        """The groups, which come in rounds of ``len(codes)``, added up to rounds of ``count``.
+
+        ``codes``: for each place in a round the one that it is added to; -1 leaves it out.
+        """
+        return Sums(
+            {name: _regrouped(column, codes, count) for name, column in self.scalars.items()},
+            _regrouped(self.outcomes, codes, count),
+            _regrouped(self.violations, codes, count),
+            _regrouped(self.failures, codes, count),
+            _regrouped(self.first_done_s, codes, count, np.minimum, np.inf),
+            _regrouped(self.last_done_s, codes, count, np.maximum),
+            self.service.regrouped(codes, count),
+            self.response.regrouped(codes, count) if self.response else None,
+            self.kinds,
+        )
 
     def window(self, groups: Sequence[int]) -> Window:
         """The groups merged into one window."""
@@ -117,24 +143,24 @@ class Ledger:
         self.columns = columns
         tables = (*(getattr(columns, name) for name in COUNTED), columns.service, columns.response)
         self._begins = {id(of): _begins(of.lengths) for of in tables if of is not None}
+        self._counted = frozenset(name for name in SUMS if columns.scalars[name].any())
 
-    def sums(self, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Sums:
-        """Sums of ``rows``, whose groups (0 … ``count`` - 1) are given beside them."""
+    def sums(self, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int, *, timed: bool = True) -> Sums:
+        """Sums of ``rows``, whose groups (0 … ``count`` - 1) are given beside them; histograms only where ``timed``."""
         columns = self.columns
-        scalars = {name: _added(groups, columns.scalars[name][rows], count) for name in SUMS}
         first_s, last_s = np.full(count, np.inf), np.zeros(count)
         known = columns.scalars["last_done_s"][rows] > 0
         np.minimum.at(first_s, groups[known], columns.scalars["first_done_s"][rows][known])
         np.maximum.at(last_s, groups[known], columns.scalars["last_done_s"][rows][known])
-        response = columns.response
+        response = columns.response if timed else None
         return Sums(
-            scalars,
+            {name: self._scalar(name, rows, groups, count) for name in SUMS},
             self._kinds(columns.outcomes, rows, groups, count),
             self._kinds(columns.violations, rows, groups, count),
             self._kinds(columns.failures, rows, groups, count),
             first_s,
             last_s,
-            self._spreads(columns.service, rows, groups, count),
+            self._spreads(columns.service, rows, groups, count) if timed else _untimed(count),
             None if response is None else self._spreads(response, rows, groups, count),
             columns.kinds,
         )
@@ -146,6 +172,10 @@ class Ledger:
             return slice(int(begins[rows[0]]), int(begins[rows[-1]] + lengths[-1]))
         shifts = begins[rows] - (np.cumsum(lengths) - lengths)
         return np.repeat(shifts, lengths) + np.arange(int(lengths.sum()))
+
+    def _scalar(self, name: str, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Floats:
+        known = name in self._counted  # most of what windows can count was nowhere seen
+        return _added(groups, self.columns.scalars[name][rows], count) if known else np.zeros(count)
 
     def _kinds(self, of: Counts, rows: npt.NDArray[Any], groups: npt.NDArray[Any], count: int) -> Floats:
         width = len(self.columns.kinds)
@@ -170,6 +200,23 @@ class Ledger:
         np.maximum.at(most_us, groups[timed], of.most_us[rows][timed].astype(np.int64))
         sums_us = _added(groups[timed], of.sums_us[rows][timed], count)
         return SpreadSums(counts.reshape(count, width), sums_us, least_us, most_us)
+
+
+def _regrouped(
+    values: npt.NDArray[Any], codes: Sequence[int], count: int, join: np.ufunc = np.add, begin: float = 0
+) -> npt.NDArray[Any]:
+    size, shape = len(values) // len(codes), values.shape[1:]
+    rounds = values.reshape(size, len(codes), *shape)
+    joined = np.full((size, count, *shape), begin, dtype=values.dtype)
+    for place, code in enumerate(codes):
+        if code >= 0:
+            join(joined[:, code], rounds[:, place], out=joined[:, code])
+    return joined.reshape(size * count, *shape)
+
+
+def _untimed(count: int) -> SpreadSums:
+    nothing = np.zeros(count, dtype=np.int64)
+    return SpreadSums(np.zeros((count, 0)), np.zeros(count), nothing, nothing)
 
 
 def _begins(lengths: npt.NDArray[Any]) -> Ints:
