@@ -1,7 +1,8 @@
 """How long does the reader take? ``python -m benchmarks.analysis``
 
 A two-hour run (20 operations × 4 regions × 7,200 s: 576,000 windows) to all reports, and a full-history CSV of Locust
-of 1 GB; the wall clock and the largest memory of the process ``performance_analyzer.py``, median of some rounds.
+of 1 GB; the wall clock (median of some rounds) and the most memory that ``performance_analyzer.py`` and the processes
+it starts hold at one time, what they share counted once.
 """
 
 from __future__ import annotations
@@ -22,18 +23,22 @@ from typing import NamedTuple
 from acgs_load.errors import GeneratorError, LoadTestError
 from benchmarks.big_csv import write_csv
 from benchmarks.machine import machine
+from benchmarks.process_tree import shared_bytes
 from benchmarks.table import Bar, bar_rows, print_table
 from benchmarks.two_hours import write_run
 
 ANALYZER = Path(__file__).resolve().parents[1] / "performance_analyzer.py"
 MEGABYTE = 1e6
+LOOK_S = 0.05
+"""Between two looks at the memory."""
 GIGABYTE = 10**9
 
 
 class Cost(NamedTuple):
-    """One analysis: wall clock and largest resident memory of its process."""
+    """One analysis: wall clock, CPU time, and the most memory held at one time."""
 
     wall_s: float
+    cpu_s: float
     memory_bytes: int
 
 
@@ -41,11 +46,19 @@ def cost_of(arguments: Sequence[str]) -> Cost:
     """Runs the analyzer. Raises GeneratorError where it does not end with a verdict."""
     began_s = time.monotonic()
     process = subprocess.Popen([sys.executable, str(ANALYZER), *arguments], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    memory_bytes = 0
+    while True:
+        memory_bytes = max(memory_bytes, shared_bytes(process.pid))
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            break
+        time.sleep(LOOK_S)
     process.returncode = code = os.waitstatus_to_exitcode(status)
     if code not in (0, 1, 4):
         raise GeneratorError(f"performance_analyzer.py ended with {code} instead of a verdict")
-    return Cost(time.monotonic() - began_s, usage.ru_maxrss * 1024)
+    cost = Cost(time.monotonic() - began_s, usage.ru_utime + usage.ru_stime, memory_bytes)
+    print(f"{cost.wall_s:.1f} s, {cost.cpu_s:.1f} s of CPU, {cost.memory_bytes / MEGABYTE:.0f} MB", flush=True)
+    return cost
 
 
 def bars_of(what: str, costs: Sequence[Cost], wall_s: float, memory_bytes: float) -> list[Bar]:

@@ -29,3 +29,17 @@ def cost_of(pid: int) -> Cost:
 def _cost(process: psutil.Process) -> Cost:
     times = process.cpu_times()
     return Cost(times.user + times.system, process.memory_info().rss)
+
+
+def shared_bytes(pid: int) -> int:
+    """Memory that ``pid`` and its descendants hold now, shared pages counted once; 0 where there is no such process."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        return sum(map(_proportional_bytes, [root, *root.children(recursive=True)]))
+    return 0
+
+
+def _proportional_bytes(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(process.memory_full_info().pss)
+    return 0
