@@ -46,6 +46,13 @@ def _answers(address, port):
         return probe.connect_ex((address, port)) == 0
 
 
+def _await_answer(run, *ports):
+    deadline_s = time.monotonic() + 60
+    while not all(_answers("127.0.0.1", port) for port in ports):
+        assert time.monotonic() < deadline_s, run.log
+        time.sleep(0.2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("asked", [(), ("--web-host", "0.0.0.0", "--master-bind-host", "0.0.0.0")], ids=["", "asked"])
 def test_master_and_web_ui_listen_on_loopback_unless_asked(tmp_path, asked):
@@ -53,26 +60,29 @@ def test_master_and_web_ui_listen_on_loopback_unless_asked(tmp_path, asked):
     web, environ = free_port(), {"ACGS_TEST_TYPE": "smoke", "ACGS_TARGET_HOST": "http://127.0.0.1:9"}
     run = Locust(tmp_path, None, **environ)
     run.start("--master", "--master-bind-port", str(run.port), "--web-port", str(web), *asked)
-    deadline_s = time.monotonic() + 60
-    while not (_answers("127.0.0.1", web) and _answers("127.0.0.1", run.port)) and time.monotonic() < deadline_s:
-        time.sleep(0.2)
-    assert _answers("127.0.0.1", web), run.log
+    _await_answer(run, web, run.port)
     assert _answers("127.0.0.2", web) == _answers("127.0.0.2", run.port) == bool(asked)
     for said in ("without a login: whoever reaches it can start load", "without ACGS_RUN_SECRET: whoever reaches it"):
         assert (said in run.log) == bool(asked), run.log
     run.signal(signal.SIGINT).wait(60)
 
 
+GUARDED = [
+    *[("GET", path) for path in ("/", "/rate", "/metrics", "/report/a/b", "/compliance", "/compliance/live.json")],
+    *[("POST", path) for path in ("/swarm", "/rate", "/stop")],
+]
+
+
 @pytest.mark.slow
-def test_the_web_ui_asks_for_the_password(tmp_path):
+@pytest.mark.parametrize("base", ["", "/load"], ids=["", "below a path"])
+def test_the_web_ui_asks_for_the_password(tmp_path, base):
     """Without it no page, no start, no rate; a wrong one is answered late and told so; the right one lets in."""
     web = free_port()
     environ = {"ACGS_TEST_TYPE": "smoke", "ACGS_TARGET_HOST": "http://127.0.0.1:9", "ACGS_WEB_PASSWORD": WEB_PASSWORD}
-    run = Locust(tmp_path, None, **environ).start("--web-port", str(web))
-    run.when("Starting web interface")
-    time.sleep(1)
-    url, form = f"http://127.0.0.1:{web}", {"user_count": "1", "spawn_rate": "1", "host": "http://127.0.0.1:9"}
-    for method, path in (("GET", "/"), ("POST", "/swarm"), ("GET", "/rate"), ("POST", "/rate"), ("POST", "/stop")):
+    run = Locust(tmp_path, None, **environ).start("--web-port", str(web), "--web-base-path", base)
+    _await_answer(run, web)
+    url, form = f"http://127.0.0.1:{web}{base}", {"user_count": "1", "spawn_rate": "1", "host": "http://127.0.0.1:9"}
+    for method, path in GUARDED:
         answer = requests.request(method, url + path, data=form, timeout=10, allow_redirects=False)
         assert (answer.status_code, "/login" in answer.headers.get("Location", "")) == (302, True), (path, answer.text)
     with requests.Session() as visitor:

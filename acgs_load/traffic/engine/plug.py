@@ -102,10 +102,11 @@ def _begin(environment: Environment, **_others: Any) -> None:
             sys.stderr.write(f"{error.line}\n")
             sys.exit(int(error.exit_code))
         guard(environment)
-        serve_edits(environment, runner.conductor)
-        serve_metrics(environment, runner.conductor.metrics)
-        serve_reports(environment, runner.conductor)
-        serve_tabs(environment, runner.conductor)
+        if environment.web_ui is not None:
+            serve_edits(environment.web_ui, runner.conductor)
+            serve_metrics(environment.web_ui, runner.conductor.metrics)
+            serve_reports(environment.web_ui, runner.conductor)
+            serve_tabs(environment.web_ui, runner.conductor)
         signals.follow(lambda number: _end_all(environment, number))
 
 

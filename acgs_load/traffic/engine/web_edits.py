@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, jsonify, request
-from locust.env import Environment
+from locust.web import WebUI
 
 from acgs_load.errors import UsageError
+from acgs_load.traffic.engine.web_pages import add_page, guarded
 from acgs_load.traffic.master.conductor import Conductor
 from acgs_load.traffic.master.edits import change_rate, change_users
 
@@ -22,18 +23,13 @@ FORM = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Change the
 """
 
 
-def serve_edits(environment: Environment, conductor: Conductor) -> None:
-    """Put ours before Locust's start button and its page, and add ``/rate``; without a web UI, do nothing."""
-    web_ui = environment.web_ui
-    if web_ui is None:
-        return
+def serve_edits(web_ui: WebUI, conductor: Conductor) -> None:
+    """Put ours before Locust's start button and its page, and add ``/rate``."""
     app: Any = web_ui.app
     start, page = app.view_functions[SWARM], app.view_functions[PAGE]
-    base = str(getattr(environment.parsed_options, "web_base_path", "") or "").rstrip("/")
-    guarded: Callable[..., Any] = web_ui.auth_required_if_enabled
-    app.view_functions[SWARM] = guarded(lambda: _swarm(conductor, environment.host, start))
+    app.view_functions[SWARM] = guarded(web_ui, lambda: _swarm(conductor, web_ui.environment.host, start))
     app.view_functions[PAGE] = lambda: _with_link(page())
-    app.add_url_rule(f"{base}/rate", "acgs_rate", guarded(lambda: _rate(conductor)), methods=["GET", "POST"])
+    add_page(web_ui, "/rate", "acgs_rate", lambda: _rate(conductor), "GET", "POST")
 
 
 def _swarm(conductor: Conductor, host: str | None, start: Callable[[], Any]) -> Any:

@@ -15,6 +15,7 @@ from flask_login import UserMixin, login_user  # type: ignore[import-untyped]
 from locust.env import Environment
 
 from acgs_load.errors import ExitCode
+from acgs_load.traffic.engine.web_pages import path_of
 
 USER_VARIABLE, PASSWORD_VARIABLE = "ACGS_WEB_USER", "ACGS_WEB_PASSWORD"
 USER_DEFAULT = "acgs"
@@ -53,16 +54,17 @@ def guard(environment: Environment) -> None:
     if not os.environ.get(PASSWORD_VARIABLE):
         sys.stderr.write(f"--web-login: set {PASSWORD_VARIABLE} (and {USER_VARIABLE}; {USER_DEFAULT} when absent)\n")
         sys.exit(int(ExitCode.USAGE))
-    _serve_login(web_ui, str(options.web_base_path or "").rstrip("/"))
+    _serve_login(web_ui)
 
 
-def _serve_login(web_ui: Any, base: str) -> None:
+def _serve_login(web_ui: Any) -> None:
+    path = path_of(web_ui, "/login_submit")
     app = web_ui.app
     app.secret_key = secrets.token_bytes(32)
     app.config |= {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Strict"}
     web_ui.login_manager.user_loader(_Visitor)
-    web_ui.auth_args = {"username_password_callback": f"{base}/login_submit"}
-    app.add_url_rule(f"{base}/login_submit", "acgs_login", _log_in, methods=["POST"])
+    web_ui.auth_args = {"username_password_callback": path}
+    app.add_url_rule(path, "acgs_login", _log_in, methods=["POST"])
 
 
 def _log_in() -> Any:

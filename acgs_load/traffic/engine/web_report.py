@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flask import Response
-from locust.env import Environment
+from locust.web import WebUI
 
 from acgs_load.run_folder import NAME, RunFolder
+from acgs_load.traffic.engine.web_pages import add_page
 from acgs_load.traffic.master.conductor import Conductor
 
 
-def serve_reports(environment: Environment, conductor: Conductor) -> None:
-    """Add the page, behind the same login as the others; without a web UI, do nothing."""
-    web_ui = environment.web_ui
-    if web_ui is None:
-        return
-    app: Any = web_ui.app
-    base = str(getattr(environment.parsed_options, "web_base_path", "") or "").rstrip("/")
-    guarded: Callable[..., Any] = web_ui.auth_required_if_enabled
-    page = guarded(lambda test, stamp: report_page(conductor.output, test, stamp))
-    app.add_url_rule(f"{base}/report/<test>/<stamp>", "acgs_report", page)
+def serve_reports(web_ui: WebUI, conductor: Conductor) -> None:
+    """Add the page, for the runs of the conductor's folder."""
+    rule = "/report/<test>/<stamp>"
+    add_page(web_ui, rule, "acgs_report", lambda test, stamp: report_page(conductor.output, test, stamp))
 
 
 def report_page(output: Path, test: str, stamp: str) -> Response:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response, jsonify
-from locust.env import Environment
+from locust.web import WebUI
 
 from acgs_load.snapshot import Snapshot
 from acgs_load.traffic.engine.web_csv import compliance_csv, regions_csv, thresholds_csv
+from acgs_load.traffic.engine.web_pages import add_page
 from acgs_load.traffic.master.conductor import Conductor
 
 PAGE = "locust.index"
@@ -35,14 +36,9 @@ CSV: dict[str, Callable[[Snapshot], str]] = {
 }
 
 
-def serve_tabs(environment: Environment, conductor: Conductor) -> None:
-    """Add tabs to Locust's page, and what they show below ``/compliance``; without a web UI, do nothing."""
-    web_ui = environment.web_ui
-    if web_ui is None:
-        return
+def serve_tabs(web_ui: WebUI, conductor: Conductor) -> None:
+    """Add tabs to Locust's page, and what they show below ``/compliance``."""
     app: Any = web_ui.app
-    base = str(getattr(environment.parsed_options, "web_base_path", "") or "").rstrip("/")
-    guarded: Callable[..., Any] = web_ui.auth_required_if_enabled
     page = app.view_functions[PAGE]
 
     def with_tabs() -> Any:
@@ -59,7 +55,7 @@ def serve_tabs(environment: Environment, conductor: Conductor) -> None:
         "/<name>": _file,
     }
     for rule, view in routes.items():
-        app.add_url_rule(f"{base}/compliance{rule}", f"acgs_compliance{rule}", guarded(view))
+        add_page(web_ui, f"/compliance{rule}", f"acgs_compliance{rule}", view)
 
 
 def tabs_of(conductor: Conductor) -> dict[str, Any]:
