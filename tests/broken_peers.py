@@ -70,9 +70,9 @@ class Line:
         """End what this side says; the other may go on."""
         self._socket.shutdown(socket.SHUT_WR)
 
-    def end_tls(self) -> None:
-        """Say that nothing more comes (close_notify), and leave the connection open until the client closes."""
-        self._socket.end()
+    def end_tls(self, last: bytes) -> None:
+        """Say the last, and with it that nothing more comes (close_notify); the connection stays open."""
+        self._socket.end(last)
 
     def reset(self) -> None:
         """Close with a reset instead of an end."""
@@ -109,7 +109,8 @@ class _TlsSocket:
     def sendall(self, data: bytes) -> None:
         self._do(lambda: self._session.write(data))
 
-    def end(self) -> None:
+    def end(self, last: bytes) -> None:
+        self._session.write(last)
         with contextlib.suppress(ssl.SSLWantReadError):  # our part is said; the client's is not waited for
             self._session.unwrap()
         self._socket.sendall(self._outgoing.read())
