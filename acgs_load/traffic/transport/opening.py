@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gevent import Timeout, get_hub, monkey
@@ -38,39 +40,20 @@ class Opening:
 
     def connection(self, deadline_s: float) -> Connection | Fault:
         """An open connection, or why there is none by ``deadline_s`` (``perf_counter``)."""
-        timeout = Timeout.start_new(max(0.001, deadline_s - time.perf_counter()))
-        try:
-            return self._by_any_address(deadline_s)
-        except Timeout as expired:
-            if expired is not timeout:
-                raise
-            return UNCONNECTED
-        finally:
-            timeout.close()
+        return _within(_left_s(deadline_s), lambda: self._by_any_address(deadline_s))
 
     def _by_any_address(self, deadline_s: float) -> Connection | Fault:
         fault = UNRESOLVED
         addresses = self._addresses.known()
         for tried, address in enumerate(addresses):
             # A black hole must not eat the time of the addresses after it.
-            share_s = max(0.001, deadline_s - time.perf_counter()) / (len(addresses) - tried)
-            result = self._within(address, share_s)
+            share_s = _left_s(deadline_s) / (len(addresses) - tried)
+            result = _within(share_s, functools.partial(self._by, address))
             if isinstance(result, Connection):
                 self._addresses.prefer(address)
                 return result
             fault = result
         return fault
-
-    def _within(self, address: Address, share_s: float) -> Connection | Fault:
-        timeout = Timeout.start_new(share_s)
-        try:
-            return self._by(address)
-        except Timeout as expired:
-            if expired is not timeout:
-                raise
-            return UNCONNECTED
-        finally:
-            timeout.close()
 
     def _by(self, address: Address) -> Connection | Fault:
         try:
@@ -105,6 +88,23 @@ class Opening:
         if self._wheel is None or self._boxes is None:
             self._wheel, self._boxes = DeadlineWheel(hub.loop), (Inbox(hub.loop), Outbox(hub.loop))
         return Connection(sock, tls, hub, self._wheel, *self._boxes)
+
+
+def _left_s(deadline_s: float) -> float:
+    return max(0.001, deadline_s - time.perf_counter())
+
+
+def _within(limit_s: float, attempt: Callable[[], Connection | Fault]) -> Connection | Fault:
+    """What the attempt comes to, cut off after ``limit_s``. Raises Timeout where somebody else's has run out."""
+    timeout = Timeout.start_new(limit_s)
+    try:
+        return attempt()
+    except Timeout as expired:
+        if expired is not timeout:
+            raise
+        return UNCONNECTED
+    finally:
+        timeout.close()
 
 
 def _await(sock: socket.socket, events: int) -> None:
