@@ -9,7 +9,12 @@ import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium (CI does)")
+IN_CHROMIUM = [pytest.mark.slow, NEEDS_CHROMIUM]
+"""The marks of a module that is about pages in it."""
 FLAGS = (
     "--headless",
     "--no-sandbox",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser import CHROMIUM, dom_of, tree, unguarded
+from browser import IN_CHROMIUM, dom_of, tree, unguarded
 from page_run import full
 
 from acgs_load.analysis.drawing.page_policy import policy_of
@@ -12,10 +12,7 @@ from acgs_load.analysis.judge import analyse
 PLANTED = "<script>document.title = 'owned'</script>"
 ELSEWISE = "<img src=x onerror=\"document.title = 'owned'\"><a id=lure href=\"javascript:document.title='owned'\">x</a>"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium (CI does)"),
-]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, dom_of, tree
+from browser import IN_CHROMIUM, dom_of, tree
 from model import Target, exponential, searched
 from page_run import full
 from run_fixture import RunFixture, plan_of, thresholds
@@ -20,10 +20,7 @@ from acgs_load.run_folder import RunFolder
 
 ERRORS = ("http_error", "timeout", "connection_error", "bad_response")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium (CI does)"),
-]
+pytestmark = IN_CHROMIUM
 
 
 def failing(home: Path) -> RunFolder:

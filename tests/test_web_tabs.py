@@ -9,7 +9,7 @@ import time
 
 import pytest
 import requests
-from browser import CHROMIUM
+from browser import NEEDS_CHROMIUM
 from driven_browser import Browser
 from locust_processes import Locust, free_port
 from snapshots import BROKEN, snapshot, standing
@@ -18,7 +18,6 @@ from acgs_load.snapshot import Judged, Snapshot
 from acgs_load.traffic.engine.web_csv import compliance_csv, regions_csv, thresholds_csv
 
 slow = pytest.mark.slow
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 OURS = ("Constitutional compliance", "Region eu", "Region us")
 
 
@@ -96,7 +95,7 @@ def browsed(served):
 
 
 @slow
-@needs_chromium
+@NEEDS_CHROMIUM
 def test_the_form_makes_the_plan_of_the_type(browsed):
     """Shape, mix and thresholds of the type that was chosen; what else was typed scales it."""
     home, _, browser = browsed
@@ -112,7 +111,7 @@ def test_the_form_makes_the_plan_of_the_type(browsed):
 
 
 @slow
-@needs_chromium
+@NEEDS_CHROMIUM
 def test_whoever_opens_the_ui_finds_the_tabs(browsed):
     """Beside Locust's own, one for compliance and one for each region; each with its figures, charts and tables."""
     _, _, browser = browsed
@@ -135,7 +134,7 @@ def test_whoever_opens_the_ui_finds_the_tabs(browsed):
 
 
 @slow
-@needs_chromium
+@NEEDS_CHROMIUM
 def test_the_figures_move(browsed):
     """What the tab shows is what the master says now, and a little later it says more."""
     _, url, browser = browsed
@@ -149,7 +148,7 @@ def test_the_figures_move(browsed):
 
 
 @slow
-@needs_chromium
+@NEEDS_CHROMIUM
 def test_nothing_is_fetched_from_elsewhere_and_nothing_goes_wrong(browsed):
     """No CDN, no errors on the console, and no page wider than a phone."""
     _, url, browser = browsed
@@ -165,7 +164,7 @@ def test_nothing_is_fetched_from_elsewhere_and_nothing_goes_wrong(browsed):
 
 
 @slow
-@needs_chromium
+@NEEDS_CHROMIUM
 def test_downloads(browsed):
     """A link on the tab for each file, and in Locust's own list; what does not exist is 404."""
     _, url, browser = browsed
