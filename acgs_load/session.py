@@ -29,7 +29,7 @@ from acgs_load.printable import printable_lines, printable_tree
 from acgs_load.resources import ResourceSampler
 from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
-from acgs_load.salvage import salvage
+from acgs_load.salvage import salvage, shed
 from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.session_announcement import announcement
 from acgs_load.session_clock import WallWatch
@@ -168,7 +168,8 @@ class _Session:
         """Take in what only the workers' own files hold; without room for it, what the master had is judged."""
         try:
             salvage(self._folder)
-        except ResourceError as error:
+            shed(self._folder)
+        except (ResourceError, OSError) as error:
             self._warn(f"{self._folder.spools.name}: not merged: {error}")
 
     def _start_target(self, stack: ExitStack) -> EmbeddedGateway | None:

@@ -4,6 +4,7 @@ import pytest
 
 from acgs_load.errors import GeneratorError
 from benchmarks.added import Pair, paired
+from benchmarks.endurance import _by_minute, _sizes, _trend
 from benchmarks.exactness import Served, buckets_off, error, open_by_log_s, open_by_schedule_s, percentiles_ms
 from benchmarks.generators import Generator, Told
 from benchmarks.known_latencies import QUIET, Stalls, answer_s, service_times_s
@@ -107,3 +108,30 @@ def test_our_account_and_the_gateways_meet_by_the_due_time(tmp_path):
 def test_two_are_held_against_the_mean_of_one():
     """Whichever core is the slower one."""
     assert Round((90.0, 110.0), 190.0).ratio == 1.9
+
+
+def test_a_trend_is_that_of_the_minutes():
+    """Six units an hour, in spite of a second that stands out; and none where nothing rises."""
+    rising = [(second, 100 + 6 * second / 3600 + (50 if second == 301 else 0)) for second in range(1200)]
+    trend = _trend("x", _by_minute(rising))
+    assert trend.per_hour == pytest.approx(6, rel=0.05)
+    assert trend.p_value < 0.001
+    flat = _trend("x", _by_minute([(second, 100 + second % 7) for second in range(1200)]))
+    assert flat.per_hour == pytest.approx(0, abs=0.2)
+    assert flat.p_value > 0.01
+
+
+def test_files_that_grow_are_reckoned_to_a_day(tmp_path):
+    """Half an hour of 2 MB is 96 MB a day; small files and reports do not grow with the run."""
+    (tmp_path / "spools").mkdir()
+    for name, size in {
+        "windows.jsonl": 2_000_000,
+        "spools/a.jsonl": 300_000,
+        "b.csv": 10,
+        "report.html": 900_000,
+    }.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    assert _sizes(tmp_path, 1800.0) == {
+        "windows.jsonl": (2_000_000, 96_000_000),
+        "spools/a.jsonl": (300_000, 14_400_000),
+    }

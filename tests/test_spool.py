@@ -18,7 +18,7 @@ from acgs_load.errors import UsageError
 from acgs_load.health import HealthRow
 from acgs_load.machine import is_running, machine_id
 from acgs_load.run_folder import RunFolder
-from acgs_load.salvage import salvage
+from acgs_load.salvage import salvage, shed
 from acgs_load.spool import SpoolWriter, count_path, spool_name, spool_place, spools_of
 from acgs_load.traffic.master.telemetry import to_rows
 
@@ -139,6 +139,21 @@ def test_a_lost_worker_without_a_spool_is_not_made_good(tmp_path):
     _run_json(tmp_path, (0, 10, 10, [[1, 1]], True), (1, 0, 0, [], False))
     assert salvage(RunFolder(tmp_path)) is None
     assert any("workers lost" in reason for reason in report_of(load_run(RunFolder(tmp_path))).verdict.reasons)
+
+
+def test_only_spools_of_which_everything_arrived_are_removed(tmp_path):
+    """Not that of a lost worker, of one that recorded more than it told, of another run, or of a run cut short."""
+    plan, other = _plan(tmp_path), plan_of(flags={"duration": "11s"}, folder=str(tmp_path))
+    paths = [_spool(tmp_path, plan, index, [], counted) for index, counted in enumerate((10, 10, 11, 10))]
+    paths.append(_spool(tmp_path, other, 4, [], 10))
+    (tmp_path / "plan.json").write_text(plan.to_json())
+    shed(RunFolder(tmp_path))
+    assert all(path.exists() for path in paths), "there is no run.json"
+    rows = [(0, 10, 10, [], False), (1, 10, 10, [], True), (2, 10, 10, [], False), (3, 10, 9, [], False)]
+    _run_json(tmp_path, *rows, (4, 10, 10, [], False))
+    shed(RunFolder(tmp_path))
+    assert [path.exists() for path in paths] == [False, True, True, True, True]
+    assert [count_path(path).exists() for path in paths] == [False, True, True, True, True]
 
 
 def _roster(tmp_path, pid, machine, workers=2):

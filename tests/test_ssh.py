@@ -114,7 +114,7 @@ def files_with(secret, *folders):
 @real
 @pytest.mark.slow
 def test_a_run_over_two_machines(tmp_path, land):
-    """Every sample arrives, users are shared as max_users say, logs and spools come home, and nothing stays there."""
+    """Every sample arrives, users are shared as max_users say, logs come home, and nothing stays there."""
     servers, flags, environ = land
     process = start_run(tmp_path, *flags, "--users", "12", "--duration", "12s", environ=environ)
     wait_for(lambda: list(tmp_path.glob("test/*/windows.jsonl")), 90, process)
@@ -141,7 +141,7 @@ def test_a_run_over_two_machines(tmp_path, land):
     users = {region: max(int(row["users"]) for row in rows if row["region"] == region) for region in REGIONS}
     assert users == {"eu-west-1": 8, "us-east-1": 4}
     assert (ended.folder / "logs" / "worker-0.log").exists()
-    assert len(list((ended.folder / "spools").glob("worker-*.jsonl"))) == 2
+    assert list((ended.folder / "spools").iterdir()) == [], "what arrived needs no spool"
     assert runs_left(servers) == []
     caches = [server.cache for server in servers]
     assert command_lines(*caches) == {}

@@ -120,6 +120,22 @@ def test_locust_counts_what_the_windows_count():
     ]
 
 
+def test_locusts_counts_by_second_do_not_grow_with_the_run():
+    """Only the last minutes are kept; the current rate, which is read from them, stays right, and so do the sums."""
+    stats = RequestStats()
+    feed = LocustFeed(stats, {})
+    stats.total.start_time = 1.0
+    for second in range(1, 2001):
+        window = Window()
+        for _ in range(3):
+            window.add(sample(outcome=Outcome.HTTP_ERROR, sent_s=float(second)), float(second))
+        feed.feed([(WindowKey(second, "eu", "policy", "policy_get", "hold"), window)], {})
+    entry = stats.entries["policy_get", "GET"]
+    for counts in (entry.num_reqs_per_sec, entry.num_fail_per_sec, stats.total.num_reqs_per_sec):
+        assert 60 <= len(counts) <= 121
+    assert (entry.num_requests, entry.current_rps, stats.total.current_rps) == (6000, 3, 3)
+
+
 @given(st.lists(st.integers(1, 5_000_000), min_size=1, max_size=200), st.sampled_from(PERCENTILES_TO_REPORT))
 @settings(max_examples=200)
 def test_locusts_percentiles_are_ours(latencies_us, quantile):

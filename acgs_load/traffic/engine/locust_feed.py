@@ -16,6 +16,9 @@ from acgs_load.histogram import bucket_middle_us
 from acgs_load.samples import Window
 from acgs_load.traffic.worker.recorder import Batch
 
+KEPT_S = 60
+"""Locust counts requests by second for ever, and looks at the last twelve seconds."""
+
 
 def digits_ms(value_us: float, digits: int = 3) -> float:
     """Milliseconds with so many significant digits: 0.345, 12.3, 2050."""
@@ -73,8 +76,10 @@ class LocustFeed:
             for index, count in latency.counts.items():
                 # one digit more, so that rounding adds nothing to what the bucket is wide
                 addition.response_times[digits_ms(bucket_middle_us(index), 4)] += count  # type: ignore[index]
-        self._stats.entries[(operation, method)].extend(addition)
-        self._stats.total.extend(addition)
+        for entry in (self._stats.entries[(operation, method)], self._stats.total):
+            entry.extend(addition)
+            _forget(entry.num_reqs_per_sec, second - KEPT_S)
+            _forget(entry.num_fail_per_sec, second - KEPT_S)
 
     def _fail(self, operation: str, label: str, count: int) -> None:
         method = self._methods.get(operation, "")
@@ -83,3 +88,9 @@ class LocustFeed:
         error.occurrences += count
         error.last_seen = time.time()
         error.first_seen = error.first_seen or error.last_seen
+
+
+def _forget(counts: dict[int, int], before_second: int) -> None:
+    if len(counts) > 2 * KEPT_S:
+        for second in [known for known in counts if known < before_second]:
+            del counts[second]
