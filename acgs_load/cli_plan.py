@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TextIO
 
+from acgs_load.cli_values import values_of
 from acgs_load.errors import UsageError
 from acgs_load.fleet.choice import place_of
 from acgs_load.fleet.commands import Command
@@ -41,70 +41,13 @@ def print_manifests(plan: Plan, out: TextIO) -> None:
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """The same for machines: JSON values only."""
-    values = setting_values(plan)
+    values = values_of(plan)
     rows = zip(plan.nodes, users_by_node(plan.nodes, plan.users_max), strict=True)
     return {
         "plan": json.loads(plan.to_json()),
         "settings": {key: {"value": values[key], "from": origin} for key, origin in _known(plan, values)},
         "nodes": [{**dataclasses.asdict(node), "users": users} for node, users in rows],
         "commands": [{**dataclasses.asdict(command), "shell": command.shell()} for command in place_of(plan).steps()],
-    }
-
-
-def setting_values(plan: Plan) -> dict[str, Any]:
-    """What each setting came to, by its key."""
-    rate: Any = plan.search.rate_from if plan.search else plan.rate
-    return {
-        "TEST_NAME": plan.name,
-        "TEST_TYPE": plan.test_type,
-        "TARGET_HOST": plan.target + (" (embedded)" if plan.embedded else ""),
-        "ALLOWED_TARGETS": list(plan.allowed_targets),
-        "USERS": plan.users_max,
-        "TEST_DURATION": format_duration(plan.duration_s),
-        "SPAWN_RATE": round(plan.spawn_rate, 3),
-        "RATE": rate,
-        "ARRIVALS": plan.arrivals,
-        "TARGET_RPS": plan.target_rps,
-        "THRESHOLDS": len(plan.thresholds),
-        "WORKERS": plan.workers,
-        "LOAD_TEST_NODES": len(plan.nodes),
-        "PLACE": plan.place,
-        "SIMULATE_REGIONS": bool(plan.links),
-        "KUBERNETES": dataclasses.asdict(plan.kubernetes),
-        "REGION_LINKS": {link.region: [link.rtt_ms, link.loss_ratio] for link in plan.links},
-        "SEED": plan.seed,
-        "BASELINE": plan.baseline,
-        "MIN_WORKERS": plan.min_workers,
-        "RESTART_WORKERS": plan.restart_workers,
-        "MIN_CAPACITY": plan.min_capacity,
-        "MIX": dict(plan.mix),
-        "THINK_TIME": [plan.think_time_min_s, plan.think_time_max_s],
-        "TIMEOUT": format_duration(plan.timeout_s),
-        "CONSTITUTIONAL_HASH": plan.constitutional_hash,
-        "CONSTITUTIONAL_COMPLIANCE_MONITORING": plan.compliance_monitoring,
-        "COMPLIANCE_THRESHOLD": plan.compliance_min,
-        "TENANTS": list(plan.tenants),
-        "ACCOUNTS": [dataclasses.asdict(account) for account in plan.accounts],
-        "ROUTES": dict(plan.routes),
-        "HEADERS": dict(plan.headers),
-        "TLS_VERIFY": plan.tls_verify,
-        "CA_FILE": plan.ca_file,
-        "TRANSPORT": plan.transport,
-        "TARGET_METRICS": plan.target_metrics.source,
-        "TARGET_CPU_QUERY": plan.target_metrics.cpu_query,
-        "TARGET_MEMORY_QUERY": plan.target_metrics.memory_query,
-        "TARGET_CPUS": plan.target_metrics.cpus,
-        "TARGET_MEMORY_GIB": plan.target_metrics.memory_gib,
-        "LIVE": plan.live,
-        "OUTPUT": str(Path(plan.folder).parents[1]),
-        "ANALYSIS": plan.analysis,
-        "WEB_UI": plan.web_ui,
-        "LOCUST_WEB_HOST": plan.web_host,
-        "LOCUST_WEB_PORT": plan.web_port,
-        "EXPORTER_PORT": plan.exporter_port,
-        "LOCUST_MASTER_HOST": plan.master_host,
-        "LOCUST_MASTER_PORT": plan.master_port,
-        "LOCUST_MASTER_BIND_HOST": plan.master_bind_host,
     }
 
 
@@ -145,7 +88,7 @@ def _known(plan: Plan, values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def _settings(plan: Plan) -> Iterable[tuple[str, ...]]:
-    values = setting_values(plan)
+    values = values_of(plan)
     for key, origin in _known(plan, values):
         value = values[key]
         yield key, origin, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

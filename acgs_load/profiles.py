@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from acgs_load.errors import UsageError
 from acgs_load.plan import Kubernetes, Link, Node, Plan, TargetMetrics, ThresholdText
@@ -28,10 +29,18 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
     profile = PROFILES[settings.test_type]
     given_nodes = settings.nodes or profile.nodes
     draft = draft_load(settings, profile, capacity(given_nodes) if given_nodes else None)
+    nodes = _nodes(settings, given_nodes, draft.users, cpus)
+    plan = _on_machines(_facing_target(_load(settings, profile, draft, nodes, folder), settings), settings)
+    for text in plan.thresholds:
+        check(read(text), plan)
+    return plan
+
+
+def _load(settings: Settings, profile: Profile, draft: LoadDraft, nodes: tuple[Node, ...], folder: str) -> Plan:
+    """What is sent, from how many users, and what is demanded of it."""
     mix = dict(settings.mix or profile.mix)
     target_rps, target_rps_origin = _target_rps(settings, profile, draft)
-    nodes = _nodes(settings, given_nodes, draft.users, cpus)
-    plan = Plan(
+    return Plan(
         name=settings.test_name or settings.test_type,
         test_type=settings.test_type,
         target=settings.target.url,
@@ -45,17 +54,28 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         thresholds=_thresholds(settings, profile, draft, mix, target_rps),
         target_rps=target_rps,
         folder=folder,
-        constitutional_hash=settings.constitutional_hash,
         mix=mix,
         rate=settings.rate.top if settings.rate and draft.load == "open" else None,
         arrivals=settings.arrivals,
         search=draft.search,
         think_time_min_s=settings.think_time[0],
         think_time_max_s=settings.think_time[1],
-        timeout_s=settings.timeout,
-        stop_timeout_s=settings.timeout + STOP_SPARE_S,
         compliance_monitoring=settings.compliance_monitoring,
         compliance_min=settings.compliance_min,
+        min_capacity=settings.min_capacity,
+        baseline=settings.baseline,
+        links=_links(settings, nodes),
+        origins=_origins(settings, draft, target_rps_origin),
+    )
+
+
+def _facing_target(plan: Plan, settings: Settings) -> Plan:
+    """The plan, with all that is between users and target."""
+    return replace(
+        plan,
+        constitutional_hash=settings.constitutional_hash,
+        timeout_s=settings.timeout,
+        stop_timeout_s=settings.timeout + STOP_SPARE_S,
         tenants=settings.tenants,
         accounts=settings.accounts,
         routes=settings.routes,
@@ -71,15 +91,19 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
             settings.target_cpus,
             settings.target_memory_gib,
         ),
+    )
+
+
+def _on_machines(plan: Plan, settings: Settings) -> Plan:
+    """The plan, with where its processes run, how they find one another and what they show."""
+    return replace(
+        plan,
         min_workers=settings.min_workers,
         restart_workers=settings.restart_workers,
-        min_capacity=settings.min_capacity,
-        baseline=settings.baseline,
         analysis=settings.analysis,
         live=settings.live,
         web_ui=settings.web_ui,
         place=settings.place,
-        links=_links(settings, nodes),
         kubernetes=settings.kubernetes or Kubernetes(),
         master_host=settings.master_host,
         master_port=settings.master_port,
@@ -87,11 +111,7 @@ def plan_for(settings: Settings, folder: str, cpus: int) -> Plan:
         exporter_port=settings.exporter_port,
         web_host=settings.web_host,
         master_bind_host=settings.master_bind_host,
-        origins=_origins(settings, draft, target_rps_origin),
     )
-    for text in plan.thresholds:
-        check(read(text), plan)
-    return plan
 
 
 def _nodes(settings: Settings, given: tuple[Node, ...], users: int, cpus: int) -> tuple[Node, ...]:
