@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import gevent
+import pytest
 from broken_peers import Peer, answers, full_listener
 from test_transport import transport
 
@@ -78,3 +79,14 @@ def test_a_black_hole_does_not_eat_the_time_of_the_other_addresses(monkeypatch):
         user = transport("fast", "http://acgs.test", timeout_s=1.0)
         assert user.exchange("GET", "/x", b"", None).body == b"/x "
         user.close()
+
+
+def test_a_time_out_of_somebody_else_is_none_of_ours(monkeypatch):
+    """Who put one around the exchange gets it; the address that was being tried has not failed by it."""
+    with full_listener() as url:
+        hole = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        Resolver(monkeypatch, hole, hole)
+        user = transport("fast", "http://acgs.test", timeout_s=5.0)
+        with pytest.raises(gevent.Timeout) as seen, gevent.Timeout(0.2) as theirs:
+            user.exchange("GET", "/x", b"", None)
+    assert seen.value is theirs
