@@ -138,25 +138,10 @@ def _judged(threshold: Threshold, files: LocustCsv, measures: Mapping[str, Measu
     if set(threshold.labels) == {"operation"} and threshold.during is None:
         entry = next((entry for entry in files.entries if entry.name == threshold.labels["operation"]), None)
         subject, known = replace(threshold, labels={}), _of_entry(entry) if entry else {}
-    found = judge(subject, Timeline(0.0, ()), known)
+    found = replace(judge(subject, Timeline(0.0, ()), known), threshold=threshold)
+    rounded = found.value is not None and threshold.measure.startswith("latency_p")
     owed = threshold.required or found.state == "fail"
-    return Judged(
-        threshold.expression,
-        threshold.measure,
-        threshold.labels,
-        threshold.op,
-        found.limit,
-        found.value,
-        found.unit,
-        found.samples,
-        found.state,
-        found.margin,
-        threshold.source,
-        decides=owed,
-        note="± 5 %, as Locust rounds it"
-        if found.value is not None and found.threshold.measure.startswith("latency_p")
-        else "",
-    )
+    return Judged.of(found, decides=owed, note="± 5 %, as Locust rounds it" if rounded else "")
 
 
 def _facts(files: LocustCsv) -> Facts:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from acgs_load.threshold_judge import Finding
+
 State = Literal["pass", "fail", "not_measured"]
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -50,6 +52,27 @@ class Judged:
     note: str = ""
     during: str | None = None
     """The phase it speaks of, where it names one."""
+
+    @classmethod
+    def of(cls, found: Finding, *, decides: bool, note: str) -> Judged:
+        """What was found, with what only the judge knows."""
+        threshold = found.threshold
+        return cls(
+            threshold.expression,
+            threshold.measure,
+            threshold.labels,
+            threshold.op,
+            found.limit,
+            found.value,
+            found.unit,
+            found.samples,
+            found.state,
+            found.margin,
+            threshold.source,
+            decides,
+            note,
+            threshold.during,
+        )
 
     @property
     def word(self) -> str:

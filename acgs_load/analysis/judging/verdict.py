@@ -11,7 +11,7 @@ from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.report import Status, Verdict
 from acgs_load.analysis.wording import at_text, value_text
 from acgs_load.errors import ExitCode
-from acgs_load.measures import JUDGED_OPERATIONS, MEASURES, Measure
+from acgs_load.measures import JUDGED_OPERATIONS, Measure
 from acgs_load.threshold_judge import Baseline, Finding, judge
 from acgs_load.thresholds import Threshold
 
@@ -44,22 +44,7 @@ def _judged(run: Run, found: Finding, wanted: frozenset[str]) -> Judged:
         note = "not demanded" if not threshold.required else "none of its operations was sent"
     elif found.state == "not_measured" and threshold.measure in JUDGED_OPERATIONS:
         note = "its operations were sent or their objects missing; not one was answered in a way that could be judged"
-    return Judged(
-        threshold.expression,
-        threshold.measure,
-        threshold.labels,
-        threshold.op,
-        found.limit,
-        found.value,
-        MEASURES[threshold.measure].unit,
-        found.samples,
-        found.state,
-        found.margin,
-        threshold.source,
-        decides=not breaking and not unowed,
-        note=note,
-        during=threshold.during,
-    )
+    return Judged.of(found, decides=not breaking and not unowed, note=note)
 
 
 def _owed(threshold: Threshold, wanted: frozenset[str]) -> bool:
