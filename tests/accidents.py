@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -56,14 +57,14 @@ def spoilt_value(draw: st.DrawFn, value: Any) -> Any:
 
 
 @st.composite
-def spoilt_bytes(draw: st.DrawFn, data: bytes) -> bytes:
-    """The bytes after one to three accidents: some lost, doubled, changed, put in; or the rest of them lost."""
+def spoilt_bytes(draw: st.DrawFn, data: bytes, foreign: Sequence[bytes] = _PUT_IN, most: int = 3) -> bytes:
+    """The bytes after one to ``most`` accidents: lost, doubled, changed, ``foreign`` ones put in, cut off."""
     spoilt = bytearray(data)
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.integers(1, most))):
         place = draw(st.integers(0, len(spoilt)))
         accident = draw(st.sampled_from(["insert", "insert", "delete", "double", "flip", "end", "begin"]))
         if accident == "insert":
-            spoilt[place:place] = draw(st.sampled_from(_PUT_IN))
+            spoilt[place:place] = draw(st.sampled_from(foreign))
         elif accident == "delete":
             del spoilt[place : place + draw(st.integers(1, 60))]
         elif accident == "double":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from accidents import spoilt_bytes
 from hypothesis import strategies as st
 
 from acgs_load.traffic.transport.answer import add_header
@@ -86,21 +87,5 @@ _BREAKERS = [
 ]  # fmt: skip
 
 
-@st.composite
-def nearly_lawful(draw: st.DrawFn) -> bytes:
-    """A lawful response after a few accidents: bytes lost, doubled, changed, put in; or the rest of it lost."""
-    data = bytearray(draw(lawful()).wire)
-    for _ in range(draw(st.integers(1, 4))):
-        place = draw(st.integers(0, len(data)))
-        accident = draw(st.sampled_from(["insert", "insert", "delete", "double", "flip", "end"]))
-        if accident == "insert":
-            data[place:place] = draw(st.sampled_from(_BREAKERS))
-        elif accident == "delete":
-            del data[place : place + draw(st.integers(1, 8))]
-        elif accident == "double":
-            data[place:place] = data[place : place + draw(st.integers(1, 40))]
-        elif accident == "flip" and place < len(data):
-            data[place] ^= 1 << draw(st.integers(0, 7))
-        elif accident == "end":
-            del data[place:]
-    return bytes(data)
+nearly_lawful = lawful().flatmap(lambda response: spoilt_bytes(response.wire, _BREAKERS, most=4))
+"""A lawful response after a few accidents."""

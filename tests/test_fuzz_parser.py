@@ -28,7 +28,7 @@ def test_every_lawful_response_is_read_as_it_was_meant(response: Lawful, cuts):
 
 
 @cases(500)
-@given(nearly_lawful())
+@given(nearly_lawful)
 def test_damaged_responses_are_read_as_the_references_read_them_or_refused(data):
     """What we take for an answer, h11 or else http.client reads in the same way; where h11 reads, only h11 counts."""
     begun_s = time.perf_counter()
@@ -43,7 +43,7 @@ def test_damaged_responses_are_read_as_the_references_read_them_or_refused(data)
 
 
 @cases(500)
-@given(nearly_lawful() | st.binary(max_size=120), CUTS)
+@given(nearly_lawful | st.binary(max_size=120), CUTS)
 @example(b"\r\n\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 0\r\n\r\n", [2])
 def test_any_cut_gives_the_same_answer(data, cuts):
     """Byte by byte, at random, or whole."""
@@ -53,7 +53,7 @@ def test_any_cut_gives_the_same_answer(data, cuts):
 
 
 @cases(300)
-@given(lawful().filter(lambda response: response.ends_itself), nearly_lawful() | st.binary(min_size=1), CUTS)
+@given(lawful().filter(lambda response: response.ends_itself), nearly_lawful | st.binary(min_size=1), CUTS)
 def test_what_follows_an_answer_does_not_change_it(response, more, cuts):
     """The bytes of a next response, or garbage: the answer stands, and the connection is known to be spoilt."""
     answer = Answer()
