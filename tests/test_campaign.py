@@ -30,6 +30,7 @@ def report(verdict="FAIL", **parts):
         "violations": [{**leak, "examples": ["data of tenant-b given away"]}],
         "errors": [],
         "breaking_point": None,
+        "reasons": [],
         "test": {"duration_s": 11.0},
         "measures": {"isolation_integrity": {"value": 0.99, "samples": 4_000}},
         "operations": [],
@@ -120,6 +121,17 @@ def test_a_breaking_type_must_name_where_it_broke():
     unbroken = report("PASS", **parts, breaking_point={"broke": None})
     assert complaints(cell, 0, unbroken, "http_error") == ["no breaking point, though the target broke"]
     assert complaints(cell, 0, report("PASS", **parts, breaking_point={"broke": {}}), "http_error") == []
+
+
+def test_a_slow_target_may_keep_the_last_users_from_logging_in():
+    """Then, and for no other reason, a stress test at a stalling target fails instead of naming where it broke."""
+    cell = Cell((BY_NAME["stall"],), "stress", 1, "closed")
+    parts = {"violations": [], "thresholds": [threshold("latency_p95_ms", "fail")], "breaking_point": {"broke": {}}}
+    why = "3 of 100 users (3.0%) had no token after the ramp, more than 1%"
+    assert complaints(cell, 1, report("FAIL", **parts, reasons=[why]), "") == []
+    assert complaints(cell, 1, report("FAIL", **parts, reasons=["something else"]), "") != []
+    errors = Cell((BY_NAME["errors"],), "stress", 1, "closed")
+    assert any("verdict FAIL" in text for text in complaints(errors, 1, report("FAIL", **parts, reasons=[why]), ""))
 
 
 @pytest.mark.parametrize(
