@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import random
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow.parquet import read_table
@@ -98,6 +102,45 @@ def test_hgrm_tells_the_histogram_s_percentiles(values_us):
     assert counts == sorted(counts)
     assert counts[-1] == len(values_us)
     assert float(lines[-1][0]) == pytest.approx(max(values_us) / 1e3, rel=0.004, abs=6e-4)
+
+
+FOOT = (
+    r"#\[Mean    = [ \d]{8}\.\d{3}, StdDeviation   = [ \d]{8}\.\d{3}\]",
+    r"#\[Max     = [ \d]{8}\.\d{3}, Total count    = [ \d]{12}\]",
+    r"#\[Buckets = [ \d]{12}, SubBuckets     = [ \d]{12}\]",
+)
+"""The last three lines of HdrHistogram's own examples (GoogleChartsExample/example1.txt)."""
+
+
+def plotted(text):
+    """What HdrHistogram's plotter (plotFiles.html) takes from a file: of lines of four words without ``#``, numbers."""
+    rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    known = [row for row in rows if len(row) == 4 and row[0][0].isdigit()]
+    return [(float(value), float(quantile), int(count), float(beyond)) for value, quantile, count, beyond in known]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 20_000])
+def test_hgrm_files_are_hdrhistogram_s(size):
+    """Words, columns and foot are its own; what the hdrhistogram package writes of the same values agrees to 0.5 %."""
+    draw = random.Random(size)
+    values_us = [int(draw.lognormvariate(9, 1)) + 1 for _ in range(size)]
+    histogram, theirs, written = Histogram.of(values_us), HdrHistogram(1, 10**8, 5), io.BytesIO()
+    for value_us in values_us:
+        theirs.record_value(value_us)
+    theirs.output_percentile_distribution(written, 1e3, 5)
+    ours, other = to_hgrm(histogram), written.getvalue().decode()
+    assert ours.splitlines()[:2] == other.splitlines()[:2]
+    assert all(re.fullmatch(foot, line) for foot, line in zip(FOOT, ours.splitlines()[-3:], strict=True))
+    told, ordered = plotted(ours), sorted(values_us)
+    assert (told[0][1], *told[-1][1:]) == (0, 1.0, size, math.inf)
+    for value_ms, quantile, count, beyond in told[:-1]:
+        assert beyond == pytest.approx(1 / (1 - quantile), rel=0.01)
+        assert value_ms * 1e3 == pytest.approx(
+            ordered[max(1, math.ceil(quantile * size - 1e-9)) - 1], rel=0.004, abs=0.6
+        )
+        assert count >= quantile * size - 1e-6
+    for value_ms, quantile, _, _ in plotted(other):
+        assert (histogram.percentile_us(quantile) or 0) / 1e3 == pytest.approx(value_ms, rel=0.005, abs=1e-3)
 
 
 def test_exports_of_csv_files_are_refused(capsys):

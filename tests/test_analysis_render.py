@@ -3,20 +3,25 @@
 import io
 import re
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
+import junitparser
 import pytest
 from PIL import Image
 from rich.console import Console
 from run_fixture import RunFixture, plan_of, thresholds
 
+from acgs_load.analysis.csv_report import report_of_csv
 from acgs_load.analysis.drawing.axes import linear, time_axis, values_axis
 from acgs_load.analysis.drawing.panels import POINTS_MAX, Line, Panel
 from acgs_load.analysis.drawing.png import to_png
 from acgs_load.analysis.drawing.shapes import drawing_of
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.reading.load import load_run
+from acgs_load.analysis.reading.locust_csv import read_locust_csv
 from acgs_load.analysis.render_html import to_html
 from acgs_load.analysis.render_junit import to_junit
 from acgs_load.analysis.render_markdown import to_markdown
@@ -24,6 +29,7 @@ from acgs_load.analysis.terminal import print_report
 from acgs_load.contract import OPERATIONS, Outcome, Violation
 from acgs_load.plan import Stage
 
+RECORDED = Path(__file__).parent / "recorded"
 EVIL = "<script>alert(1)</script> | `tick` [red]*x*\x1b[31m\x00 \n next"
 
 
@@ -196,6 +202,51 @@ def test_junit_of_an_invalid_run_is_an_error(tmp_path):
     suite = ElementTree.fromstring(to_junit(report_of(load_run(fixture.write()))))[0]
     assert suite.get("errors") == "1"
     assert "workers lost" in suite.find("testcase/error").get("message")
+
+
+COUNTS = {"tests", "failures", "errors"}
+SCHEMA = {
+    "testsuites": ({"name", "time", *COUNTS}, set(), {"testsuite"}),
+    "testsuite": ({"name", *COUNTS, "skipped", "time", "timestamp", "hostname"}, {"name", *COUNTS}, {"testcase"}),
+    "testcase": ({"name", "classname", "time", "group"}, {"name"}, {"skipped", "error", "failure"}),
+    **dict.fromkeys(("skipped", "error", "failure"), ({"type", "message"}, set(), set())),
+}
+"""Jenkins' junit-10.xsd, as far as we write it: for each element the attributes it may and must have, and its parts."""
+
+
+def junit_of(tmp_path, kind):
+    """junit.xml of a run, of an untrusted one, of one against a better one, and of CSV files that know no time."""
+    if kind == "csv":
+        (tmp_path / "only_stats.csv").write_bytes((RECORDED / "plain_stats.csv").read_bytes())
+        return to_junit(report_of_csv(read_locust_csv(tmp_path / "only"), ()))
+    fixture = RunFixture(tmp_path / "run", plan_of(name="fixture")).steady(latency_ms=40)
+    fixture.run["workers_lost"] = int(kind == "invalid")
+    baseline = RunFixture(tmp_path / "before", plan_of(name="before")).steady().write() if kind == "compared" else None
+    named = {"baseline": str(baseline.path), "max_regression": 0.05} if baseline else {}
+    return to_junit(report_of(load_run(fixture.write()), **named))
+
+
+@pytest.mark.parametrize("kind", ["run", "invalid", "compared", "csv"])
+def test_junit_keeps_to_the_schema_and_another_reader_counts_the_same(tmp_path, kind):
+    """Elements, attributes and times of junit-10.xsd; junitparser finds as many of each as the attributes say."""
+    text = junit_of(tmp_path, kind)
+    for element in ElementTree.fromstring(text).iter():
+        may, must, parts = SCHEMA[element.tag]
+        assert must <= set(element.keys()) <= may, element.attrib
+        assert {part.tag for part in element} <= parts
+        assert re.fullmatch(r"\d+\.\d{3}", element.get("time", "0.000"))
+        assert element.get("timestamp") is None or datetime.fromisoformat(element.get("timestamp"))
+    suites = junitparser.JUnitXml.fromstring(text.encode())
+    (suite,) = suites
+    results = [type(result).__name__.lower() for case in suite for result in case.result]
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (
+        len(list(suite)),
+        results.count("failure"),
+        results.count("error"),
+        results.count("skipped"),
+    )
+    assert (suites.tests, suites.failures, suites.errors) == (suite.tests, suite.failures, suite.errors)
+    assert (suite.failures > 0, suite.errors) == (kind == "compared", int(kind == "invalid")) or kind == "csv"
 
 
 def test_pictures(good):

@@ -230,3 +230,14 @@ def test_a_baseline_that_is_none(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"--baseline .*no plan\.json"):
         report(fixture, baseline=str(tmp_path / "empty"))
+
+
+def test_recovery_is_told_with_what_it_means(tmp_path):
+    """How long, or that nothing was seen of it; by which measure; and that it decides nothing."""
+    (came,) = findings_text(report(spike(tmp_path / "came", 55)))
+    assert came.startswith(
+        "recovery: 5 s after the load began to fall (p95 at most 17 ms and errors at most 1 % for 15 s;"
+    )
+    (never,) = findings_text(report(spike(tmp_path / "never", 100)))
+    assert never.startswith("recovery: none in the 50 s watched after the load began to fall")
+    assert never.endswith("decides nothing)")

@@ -1,4 +1,7 @@
-"""The report as JUnit XML, for tools that show test cases: one case a threshold, one for trust in the run."""
+"""The report as JUnit XML, for tools that show test cases: one case a threshold, one for trust in the run.
+
+Nobody owns the format; what is written here keeps to the schema of Jenkins' xUnit plugin (``junit-10.xsd``).
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,12 @@ def to_junit(report: Report) -> str:
     """A ``testsuites`` document. A threshold that does not decide the verdict is skipped, never failed."""
     facts, rows = report.facts, report.verdict.findings
     suites = ElementTree.Element("testsuites", name="acgs-load")
-    suite = ElementTree.SubElement(suites, "testsuite", name=_clean(facts.name), hostname=_clean(facts.target))
-    suite.set("timestamp", timestamp(facts.started_s) or "")
-    suite.set("time", f"{facts.duration_s or 0:.3f}")
+    suite = ElementTree.SubElement(suites, "testsuite", name=_clean(facts.name))
+    duration = None if facts.duration_s is None else f"{facts.duration_s:.3f}"
+    known = {"hostname": _clean(facts.target), "timestamp": timestamp(facts.started_s), "time": duration}
+    for name, value in known.items():
+        if value:
+            suite.set(name, value)
     untrusted = report.verdict.status == "INVALID"
     _trust(suite, report, untrusted)
     for row in rows:
@@ -30,9 +36,9 @@ def to_junit(report: Report) -> str:
     compared = report.comparison is not None and report.comparison.decides
     if report.comparison is not None and compared:
         failed += _compared(suite, report.comparison)
-    suite.set("tests", str(len(rows) + 1 + compared))
-    suite.set("failures", str(failed))
-    suite.set("errors", str(int(untrusted)))
+    for name, count in (("tests", len(rows) + 1 + compared), ("failures", failed), ("errors", int(untrusted))):
+        suite.set(name, str(count))
+        suites.set(name, str(count))
     suite.set("skipped", str(sum(1 for row in rows if not row.decides and row.state != "pass")))
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
@@ -41,7 +47,8 @@ def to_junit(report: Report) -> str:
 def _trust(suite: ElementTree.Element, report: Report, untrusted: bool) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname="trust", name="results are trustworthy")
     if untrusted:
-        error = ElementTree.SubElement(case, "error", message=_clean(next(iter(report.verdict.reasons), "INVALID")))
+        reason = _clean(next(iter(report.verdict.reasons), "INVALID"))
+        error = ElementTree.SubElement(case, "error", type="invalid", message=reason)
         error.text = _clean("\n".join(report.verdict.reasons))
 
 
@@ -51,7 +58,8 @@ def _compared(suite: ElementTree.Element, comparison: Comparison) -> int:
     case = ElementTree.SubElement(suite, "testcase", classname="baseline", name=name)
     if not comparison.beyond:
         return 0
-    failure = ElementTree.SubElement(case, "failure", message=_clean(change_text(comparison.beyond[0])))
+    worst = _clean(change_text(comparison.beyond[0]))
+    failure = ElementTree.SubElement(case, "failure", type="regression", message=worst)
     failure.text = _clean("\n".join(change_text(change) for change in comparison.beyond))
     return 1
 
@@ -62,7 +70,7 @@ def _case(suite: ElementTree.Element, row: Judged) -> None:
     if row.state == "pass":
         return
     kind = "failure" if row.decides else "skipped"
-    ElementTree.SubElement(case, kind, message=_clean(f"{said}. {row.note}".rstrip(". ")))
+    ElementTree.SubElement(case, kind, type=row.state, message=_clean(f"{said}. {row.note}".rstrip(". ")))
 
 
 def _clean(text: str) -> str:

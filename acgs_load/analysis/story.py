@@ -5,7 +5,7 @@ from __future__ import annotations
 from acgs_load.analysis.comparing.regressions import comparison_text
 from acgs_load.analysis.judging.breaking import BreakingPoint, Step
 from acgs_load.analysis.judging.knee import Knee
-from acgs_load.analysis.judging.recovery import Recovery
+from acgs_load.analysis.judging.recovery import WINDOW_S, WINDOWS, Recovery
 from acgs_load.analysis.report import Facts, Report
 from acgs_load.analysis.wording import at_text, value_text
 
@@ -99,11 +99,11 @@ def knee_text(knee: Knee, unit: str) -> str:
 
 def recovery_text(back: Recovery) -> str:
     """How long it took to come back, in a sentence."""
-    limits = (
-        f"p95 within {value_text(back.latency_limit_ms, 'ms')}, errors within {value_text(back.errors_limit, 'ratio')}"
-    )
     before, spike = value_text(back.latency_before_p95_ms, "ms"), value_text(back.latency_spike_p95_ms, "ms")
-    peak = f"p95 {before} before, {spike} in the spike"
+    latency, errors = value_text(back.latency_limit_ms, "ms"), value_text(back.errors_limit, "ratio")
+    means = f"p95 at most {latency} and errors at most {errors} for {WINDOWS * WINDOW_S} s"
+    was = f"p95 was {before} before, {spike} in the spike"
     if back.seconds is None:
-        return f"recovery: not recovered {at_text(back.observed_s)} after the load began to fall ({limits}; {peak})"
-    return f"recovery: {at_text(back.seconds)} after the load began to fall ({limits}; {peak})"
+        none = f"none in the {at_text(back.observed_s)} watched after the load began to fall"
+        return f"recovery: {none} (it means {means}; {was}; decides nothing)"
+    return f"recovery: {at_text(back.seconds)} after the load began to fall ({means}; {was})"

@@ -49,22 +49,27 @@
       ctx.fillRect(left, bbox.top - 7 * ratio, Math.max(2 * ratio, right - left), 5 * ratio);
     }
     ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-    panel.limits.forEach((limit, place) => {
-      const y = u.valToPos(limit.value, "y", true);
-      if (y < bbox.top || y > bbox.top + bbox.height) return;
+    const write = (text, x, y) => { // words stay legible over lines
+      ctx.strokeStyle = style("--ground"); ctx.lineWidth = 3 * ratio; ctx.setLineDash([]); ctx.strokeText(text, x, y);
+      ctx.fillText(text, x, y);
+    };
+    const limits = panel.limits.map((limit) => ({ name: limit.name, y: u.valToPos(limit.value, "y", true) }))
+      .filter(({ y }) => y >= bbox.top && y <= bbox.top + bbox.height);
+    for (const { y } of limits) {
       ctx.strokeStyle = style("--soft"); ctx.lineWidth = 1.5 * ratio; ctx.setLineDash([2 * ratio, 4 * ratio]);
       ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
-      ctx.fillStyle = style("--soft"); ctx.textAlign = place % 2 ? "right" : "left";
-      const above = y - bbox.top > 16 * ratio;
-      ctx.fillText(limit.name, bbox.left + (place % 2 ? bbox.width - 6 * ratio : 6 * ratio), y + (above ? -5 : 13) * ratio);
-    });
-    ctx.fillStyle = style("--soft"); ctx.textAlign = "left";
+    }
+    ctx.fillStyle = style("--soft"); ctx.textAlign = "left"; ctx.lineJoin = "round";
+    for (const { name, y } of limits) { // above its line where nothing else is there
+      const above = y - bbox.top > 16 * ratio && !limits.some((other) => other.y < y && y - other.y < 18 * ratio);
+      write(name, bbox.left + 6 * ratio, y + (above ? -5 : 13) * ratio);
+    }
     let free = -Infinity;
     for (const band of panel.bands) { // a phase is named where there is room for its name
       const left = Math.max(bbox.left, u.valToPos(band.from_s, "x", true)) + 4 * ratio;
       const wide = ctx.measureText(band.name).width;
       if (left < free || left + wide > u.valToPos(band.to_s, "x", true)) continue;
-      ctx.globalAlpha = 0.8; ctx.fillText(band.name, left, bbox.top + bbox.height - 6 * ratio); ctx.globalAlpha = 1;
+      write(band.name, left, bbox.top + bbox.height - 6 * ratio);
       free = left + wide + 8 * ratio;
     }
     ctx.restore();
