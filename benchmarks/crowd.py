@@ -15,7 +15,7 @@ from benchmarks.table import Bar, print_table
 
 USERS = 4_000
 USER_KB_MAX = 25.0
-SPAWN_S_MAX = 10.0
+SPAWN_MAX_S = 10.0
 _LIMIT_S = 120.0
 
 
@@ -28,7 +28,7 @@ def crowd() -> tuple[dict[str, Any], list[Bar]]:
     print_table("A crowd at the gateway", ("users", "memory each", "process", "all logged in after"), [row])
     return told, [
         Bar("memory of a user beyond the first hundred, KB", per_user_kb, USER_KB_MAX, "at most"),
-        Bar("4,000 users connected and logged in, s", spawned_s, SPAWN_S_MAX, "at most"),
+        Bar("4,000 users connected and logged in, s", spawned_s, SPAWN_MAX_S, "at most"),
     ]
 
 

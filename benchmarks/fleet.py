@@ -53,7 +53,7 @@ class Held(NamedTuple):
     workers: int
     rate: float
     cores: float
-    cpu_us_per_report: float
+    cpu_per_report_us: float
     report_bytes: float
     memory_bytes: int
     loop_lag_ms: float
@@ -195,7 +195,7 @@ def _print(held: Sequence[Held], bars: Sequence[Bar]) -> None:
         (
             f"{row.workers:,} at {row.rate:,.0f} RPS",
             f"{row.cores:.2f}",
-            f"{row.cpu_us_per_report / 1e3:.2f}",
+            f"{row.cpu_per_report_us / 1e3:.2f}",
             f"{row.report_bytes / 1e3:.1f}",
             f"{row.memory_bytes / 1e6:.0f}",
             f"{row.loop_lag_ms:.0f}",
@@ -216,7 +216,7 @@ def _keep(held: Sequence[Held], cost: Mapping[str, Any]) -> None:
         "report_bytes": round(median(row.report_bytes for row in held)),
         "report_interval_s": REPORT_S,
         # what a master does besides counts little where there are many reports, and those are what is planned for
-        "master_cpu_us": round(held[-1].cpu_us_per_report),
+        "master_cpu_us": round(held[-1].cpu_per_report_us),
         "master_memory_bytes": round(max(row.memory_bytes / row.workers for row in held)),
         "workers_tried": max(row.workers for row in held),
     }
