@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from run_fixture import RunFixture, plan_of
 
+from acgs_load import printable
 from acgs_load.analysis.door import run_analyzer
 from acgs_load.contract import Outcome, Violation
 from acgs_load.plan import Node, Stage
@@ -54,6 +55,14 @@ def wicked_run(path: Path) -> Path:
     }
     fixture.run["workers"][0] |= {"region": WICKED, "host": WICKED}
     return fixture.write().path
+
+
+@pytest.mark.parametrize("sign", "=+-@")
+def test_no_cell_begins_as_a_formula_does(sign):
+    """Numbers stay numbers, a negative one too."""
+    assert printable.cell(f"{sign}1+1") == f"'{sign}1+1"
+    assert printable.cell(-1) == -1
+    assert printable.cell("a=1") == "a=1"
 
 
 def wicked_csv(place: Path) -> Path:

@@ -73,10 +73,12 @@ class Run:
             )
         return window
 
-    def finish(self):
+    def finish(self, after_s=0):
+        """The end; what is under way takes ``after_s`` more."""
         self.course.ended_s = self.clock.epoch_s
         self.course.end("plan")
         self.course.phases.enter(self.course.elapsed_s, AFTER)
+        self.clock.epoch_s += after_s
         self.course.settle(everything=True)
         self.lookout.close()
         return self.lookout.latest
@@ -108,6 +110,7 @@ def test_at_the_end_it_says_what_the_report_says(tmp_path):
         assert value == pytest.approx(measure(name, part).value), name
     assert last.total.requests == 60 * 6 * 3 * 2
     assert last.total.violations == sum(row.count for row in last.violations) == 60 * 6 * 2
+    assert {row.first_s for row in last.violations} == {0.0}
     for told, text in zip(last.thresholds, run.course.plan.thresholds, strict=True):
         judged = judge(read(text), timeline, {})
         assert (told.state, told.value) == (judged.state, pytest.approx(judged.value)), text.expression
@@ -126,6 +129,15 @@ def test_the_last_ten_seconds_are_those_that_settled(tmp_path):
     assert (snap.users, snap.users_wanted, snap.phase) == (10, 10, "hold")
     assert {part.name: part.recent.requests for part in snap.regions} == {"eu": 270, "us": 270}
     assert {part.name for part in snap.scenarios} == {"policy", "integrity"}
+
+
+def test_at_the_end_the_last_ten_seconds_are_those_of_the_load(tmp_path):
+    """Not those in which the last answers were waited for."""
+    run = Run(tmp_path)
+    run.play(20)
+    snap = run.finish(after_s=25)
+    assert snap.recent.requests == pytest.approx(10 * 6 * 3 * 2, rel=0.11)
+    assert snap.recent_s == 10.0
 
 
 def test_at_the_beginning_nothing_is_measured(tmp_path):
@@ -179,9 +191,11 @@ def test_warnings_are_given_once(tmp_path):
     for second in range(6):
         row = HealthRow(int(START_S) + second, "worker-0", "eu", 0.97, 1, 150.0, 10, 10, 0, 2)
         run.course.take_health([row])
-        run.play(4, violations=(Violation.CHAIN_BROKEN,))
+        before = run.play(4, violations=(Violation.CHAIN_BROKEN,))
     run.member.gone = True
-    said = [one.text for one in run.play(1).warnings]
+    after = run.play(1)
+    assert [[one.gone for one in snap.processes] for snap in (before, after)] == [[False], [True]]
+    said = [one.text for one in after.warnings]
     assert len(said) == len(set(said))
     for words in (
         "chain_broken in audit_create, first at 0 s",
