@@ -89,6 +89,20 @@ def test_blocks_grow_with_the_memory_of_a_series():
     assert blocks_for([np.ones(100)]).length == 10
 
 
+def test_what_blocks_leave_out_of_the_variance_is_made_good():
+    """Of the mean of a series that remembers: its true variance is 1 ÷ (1 − 0.8)² ÷ n, blocks alone find less."""
+    random, found, made_good = np.random.default_rng(3), [], []
+    for _ in range(40):
+        values = random.normal(size=300)
+        for place in range(1, 300):
+            values[place] += 0.8 * values[place - 1]
+        blocks = blocks_for([values])
+        found.append(_variance(blocks, values) * 300 * 0.2**2)
+        made_good.append(found[-1] * blocks.inflation)
+    assert np.mean(found) < 0.8
+    assert np.mean(found) + 0.1 < np.mean(made_good) < 1.1
+
+
 def test_every_replicate_draws_as_many_seconds_and_each_equally_often():
     """Circular: no second is drawn less because it stands at an end."""
     weights = Blocks(50, 7, 1.0).weights(4000, np.random.default_rng(5))
@@ -127,6 +141,15 @@ def test_what_changed_is_named(course, words):
     """Each figure by its own direction: more latency is worse, more throughput is better."""
     rows = rows_of(Course(), replace(Course(), **course))
     assert {name: rows[name].word for name in words} == words
+
+
+def test_error_ratios_may_rise_by_a_tenth_of_a_point_and_their_share():
+    """A run without errors allows for some; one in fifty allows for a twentieth of that more."""
+    for errors in (0.0, 0.02):
+        row = rows_of(Course(errors=errors), Course(errors=errors))["error_ratio"]
+        assert row.allowed == pytest.approx(0.001 + 0.05 * row.baseline)
+        assert row.baseline == pytest.approx(errors, abs=0.005)
+        assert not row.beyond
 
 
 def test_no_difference_is_only_said_where_a_regression_is_ruled_out():
