@@ -180,6 +180,12 @@ def test_below_the_quorum_the_run_ends(tmp_path, min_workers, left, ended_by):
     assert course.ended_by == ended_by
 
 
+def test_a_share_of_workers_is_not_rounded_up_by_the_arithmetic(tmp_path):
+    """0.28 × 25 is 7, and 7.000000000000001 as computers multiply."""
+    course, performance, _ = _open_course(tmp_path, _Podium(), "abcdefghijklmnopqrstuvwxy", min_workers=0.28)
+    assert (performance._attendance.least, course.workers_least) == (7, 7)
+
+
 def test_the_runner_has_time_to_start_lost_workers_anew(tmp_path):
     """Too few are borne for a while, and no longer."""
     podium, now = _Podium(), [0.0]

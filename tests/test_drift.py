@@ -79,3 +79,8 @@ def test_mann_kendall(values, low, high):
 def test_mann_kendall_by_hand():
     """n = 4 rising: S = 6, variance 26/3, z = 5/√(26/3) = 1.698, p = 0.0894."""
     assert mann_kendall_p([1, 2, 3, 4]) == pytest.approx(0.0894, abs=5e-4)
+
+
+def test_mann_kendall_with_ties_by_hand():
+    """Two pairs of equals: S = 4, variance (156 − 2·18)/18 = 20/3, z = 3/√(20/3) = 1.162, p = 0.2453."""
+    assert mann_kendall_p([1, 1, 2, 2]) == pytest.approx(0.2453, abs=5e-4)

@@ -15,12 +15,16 @@ from acgs_load.resources_docker import DockerContainers
 
 pytestmark = pytest.mark.slow
 
+FREE, BOUND = {"NanoCpus": 0, "Memory": 0}, {"NanoCpus": 10**9, "Memory": 1024 * MIB}
+"""What containers may use."""
+
 
 class Engine(socketserver.ThreadingUnixStreamServer):
     """A docker engine that has two containers; answers as the Engine API 1.41 documents it."""
 
     def __init__(self, path, limits):
-        self.busy_ns, self.host_ns, self.limits, self.running = 10**9, 10**12, limits, True
+        self.busy_ns, self.host_ns, self.running = 10**9, 10**12, True
+        self.limits = dict(zip(("web", "db"), limits, strict=True))
         super().__init__(str(path), _EngineAnswer)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -37,11 +41,11 @@ class _EngineAnswer(http.server.BaseHTTPRequestHandler):
         if name not in ("web", "db"):
             self._answer(404, {"message": f"No such container: {name}"})
         elif self.path.endswith("/json"):
-            self._answer(200, {"HostConfig": engine.limits})
+            self._answer(200, {"HostConfig": engine.limits[name]})
         elif not engine.running:
             self._answer(200, {"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}})
         else:
-            used = {"usage": 300 * MIB, "limit": engine.limits["Memory"] or 8192 * MIB}
+            used = {"usage": 300 * MIB, "limit": engine.limits[name]["Memory"] or 8192 * MIB}
             told = {"cpu_usage": {"total_usage": engine.busy_ns}, "system_cpu_usage": engine.host_ns, "online_cpus": 4}
             self._answer(200, {"cpu_stats": told, "memory_stats": {**used, "stats": {"inactive_file": 44 * MIB}}})
 
@@ -57,10 +61,13 @@ class _EngineAnswer(http.server.BaseHTTPRequestHandler):
     ("limits", "cpu", "memory"),
     [
         # both use 0.5 s of the 4 s that four CPUs had; 2 × 256 MiB of the host's 8 GiB
-        ({"NanoCpus": 0, "Memory": 0}, 0.25, 512 / 8192),
+        ((FREE, FREE), 0.25, 512 / 8192),
         # of one CPU each in one second; of 1 GiB each
-        ({"NanoCpus": 10**9, "Memory": 1024 * MIB}, 0.5, 512 / 2048),
+        ((BOUND, BOUND), 0.5, 512 / 2048),
+        # together they may use all that the host has
+        ((BOUND, FREE), 0.25, 512 / 8192),
     ],
+    ids=["free", "bound", "mixed"],
 )
 def test_containers_count_together(tmp_path, limits, cpu, memory):
     """Shares of what they are allowed, or of the host; without the file cache. Stopped or unknown ones are said."""

@@ -28,6 +28,14 @@ def test_the_bracket_closes_on_the_capacity(capacity, rate_from, held_from, held
     assert len(set(tried)) == len(tried) <= 15
 
 
+def test_a_rate_is_not_tried_twice_because_it_has_three_digits_only():
+    """Nothing lies between 100 and 101, however precise an answer is wanted."""
+    bracket = Bracket(Search(100, 20.0, 5.0, 1.5, 0.001))
+    for rate, held in ((100.0, True), (101.0, False)):
+        bracket.learn(rate, held)
+    assert bracket.next_rate() is None
+
+
 def test_a_target_that_holds_nothing_has_no_capacity():
     """The search goes down to one request per second and gives up."""
     bracket = Bracket(Search(50, 20.0, 5.0, 1.5, 0.05))
