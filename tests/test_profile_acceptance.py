@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from test_profiles import expressions, file, plan, refused  # noqa: F401 - file is a fixture
+from test_profiles import expressions, plan
+from test_profiles_refused import file, refused  # noqa: F401 - file is a fixture
 
 from acgs_load.errors import UsageError
 from acgs_load.measures import EXACT_ONE
