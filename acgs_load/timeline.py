@@ -102,14 +102,18 @@ class Timeline:
                     found[kind, key.operation] = before + count, first
         return found
 
-    def grouped(self, width_s: int, begin: int, name: Name) -> Iterator[tuple[int, str, Window]]:
+    def grouped(self, width_s: int, begin: int, name: Name, *, timed: bool = True) -> Iterator[tuple[int, str, Window]]:
         """For each ``width_s`` seconds from the epoch second ``begin`` on: their number from 0, name and window.
 
         ``name`` groups the keys and leaves out those that it has none for; older than ``begin`` counts as number 0.
+        Where not ``timed``, the windows may come without latencies.
         """
-        return ((place, named, window) for place, _, named, window in self.grouped_by(width_s, begin, [name]))
+        groups = self.grouped_by(width_s, begin, [name], timed=timed)
+        return ((place, named, window) for place, _, named, window in groups)
 
-    def grouped_by(self, width_s: int, begin: int, names: Sequence[Name]) -> Iterator[tuple[int, int, str, Window]]:
+    def grouped_by(
+        self, width_s: int, begin: int, names: Sequence[Name], *, timed: bool = True
+    ) -> Iterator[tuple[int, int, str, Window]]:
         """As ``grouped`` in several ways at once: number, the place in ``names`` of what named it, name and window."""
         groups: dict[tuple[int, int, str], Window] = {}
         for key, window in self.items():

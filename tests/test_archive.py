@@ -150,10 +150,20 @@ def test_counts_groups_and_windows_are_the_timeline_s(lines):
             for t in (timeline, columns)
         ]
         assert groups[0] == groups[1]
+        counts = [
+            [(at, of, untimed(w)) for at, of, w in t.grouped(width_s, START, name, timed=False)]
+            for t in (timeline, columns)
+        ]
+        assert sorted(counts[0]) == sorted(counts[1])
     total = Timeline(float(START), PHASES)
     for key, window in columns.items():
         total.add(key, window)
     same(told(total.slice()), told(timeline.slice()))
+
+
+def untimed(window):
+    """What is left of a window without latencies."""
+    return window.samples, window.answered, sorted(window.outcomes.items()), sorted(window.violations.items())
 
 
 def plain(wire):

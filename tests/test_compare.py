@@ -216,6 +216,25 @@ def test_the_door(tmp_path, capsys):
     assert not after.report("json").exists()
 
 
+def test_comparing_tells_the_bar_what_it_does(tmp_path, monkeypatch):
+    """Two long runs take seconds: the bar hears of the reading of each, of the comparing and the writing."""
+    heard: list[object] = []
+    bar = type(
+        "Heard",
+        (),
+        {
+            "__enter__": lambda self: self,
+            "__exit__": lambda *_: None,
+            "stage": lambda _, name: heard.append(name),
+            "told": lambda _, share: heard.append(share),
+        },
+    )
+    monkeypatch.setattr("acgs_load.analysis.comparing.door.Bar", bar)
+    before, after = minute(tmp_path / "a").write(), minute(tmp_path / "b").write()
+    assert run_analyzer(["compare", str(before.path), str(after.path), "--output", str(tmp_path / "out")]) == 0
+    assert heard == [f"reading {after.path}", 1.0, f"comparing with {before.path}", 1.0, "writing the report"]
+
+
 def test_a_baseline_fails_the_run_like_the_comparison(tmp_path):
     """--baseline on the analyzer judges too; the reasons say what became slower; a baseline in the plan only tells."""
     before, after = minute(tmp_path / "a").write(), minute(tmp_path / "b", latency_ms=11.0).write()

@@ -53,6 +53,7 @@ def _answer(work: Callable[[], Result], receiver: Connection, sender: Connection
         told = None, error
     with suppress(BrokenPipeError):  # the first process has given up meanwhile, and said why
         sender.send(told)
+    os._exit(0)  # what the first process left open, a progress bar on a thread that is not here, is not ended twice
 
 
 def _heard(process: Any, receiver: Connection) -> Any:

@@ -155,7 +155,8 @@ def _report(
         bar.stage("judging")
         decisive = None if baseline is None else allowed
         judged = rejudged(run, given, baseline)
-        return report_of(run, thresholds=judged, baseline=baseline, max_regression=decisive), path, run
+        report = report_of(run, thresholds=judged, baseline=baseline, max_regression=decisive, told=bar.told)
+        return report, path, run
     if baseline is not None:
         raise UsageError("--baseline needs a run folder; Locust's CSV files hold no distributions to compare")
     if options.export:

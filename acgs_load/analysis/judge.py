@@ -29,6 +29,7 @@ from acgs_load.analysis.judging.verdict import findings, verdict_of
 from acgs_load.analysis.notes import notes_of, warnings_of
 from acgs_load.analysis.reading.buckets import buckets_of
 from acgs_load.analysis.reading.load import Run, load_run
+from acgs_load.analysis.reading.window_lines import Told
 from acgs_load.analysis.report import Facts, Report
 from acgs_load.analysis.write import write_report
 from acgs_load.plan import ThresholdText
@@ -64,8 +65,9 @@ def report_of(
     thresholds: Sequence[ThresholdText] | None = None,
     baseline: str | None = None,
     max_regression: float | None = None,
+    told: Told | None = None,
 ) -> Report:
-    """The report of a loaded run; nothing is written.
+    """The report of a loaded run; nothing is written. ``told`` hears how far the reading of a baseline is.
 
     ``max_regression``: figures that became worse than the baseline's by more than this share fail the run; where it is
     None the comparison is told and decides nothing.
@@ -73,7 +75,7 @@ def report_of(
     buckets = buckets_of(run)
     looked = beside(lambda: closeups(run, buckets)) if len(run.timeline.seconds) > LONG_S else None
     parsed = [read(text) for text in (run.plan.thresholds if thresholds is None else thresholds)]
-    before = load_baseline(path) if (path := baseline or run.plan.baseline) else None
+    before = load_baseline(path, told) if (path := baseline or run.plan.baseline) else None
     measures, machine = all_measures(run), machine_measures(run)
     judged = findings(run, parsed, machine, baseline_of(before.timeline, machine_measures(before)) if before else None)
     point, comeback, trends = breaking_point(run, judged), recovery(run), drifts(run)

@@ -12,6 +12,7 @@ from acgs_load.analysis.comparing.series import EVERYTHING, series_of
 from acgs_load.analysis.judging.machines import machine_measures
 from acgs_load.analysis.judging.trust import distrust
 from acgs_load.analysis.reading.load import Run, load_run
+from acgs_load.analysis.reading.window_lines import Told
 from acgs_load.errors import LoadTestError, UsageError
 from acgs_load.measures import MEASURES, Measure, measure
 from acgs_load.run_folder import RunFolder
@@ -69,12 +70,12 @@ class Comparison:
         return tuple(change for change in self.changes if change.beyond)
 
 
-def load_baseline(path: str) -> Run:
+def load_baseline(path: str, told: Told | None = None) -> Run:
     """The run in a folder that a baseline names. Raises UsageError when it cannot serve as one."""
     if not Path(path).is_dir():
         raise UsageError(f"--baseline {path}: no such folder; name the folder of a finished run")
     try:
-        return load_run(RunFolder(Path(path).absolute()))
+        return load_run(RunFolder(Path(path).absolute()), told)
     except LoadTestError as error:
         raise UsageError(f"--baseline {path}: {error}") from error
 

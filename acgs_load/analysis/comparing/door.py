@@ -10,8 +10,8 @@ from rich.console import Console
 from acgs_load.analysis.comparing.regressions import read_share
 from acgs_load.analysis.comparing.table import print_comparison
 from acgs_load.analysis.judge import report_of
+from acgs_load.analysis.progress import Bar
 from acgs_load.analysis.reading.load import load_run
-from acgs_load.analysis.report import Report
 from acgs_load.analysis.write import write_report
 from acgs_load.errors import UsageError
 from acgs_load.run_folder import RunFolder
@@ -54,13 +54,14 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     folder = Path(options.new)
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; compare takes the folders of two finished runs")
-    run = load_run(RunFolder(folder.absolute()))
-    report = report_of(run, thresholds=(), baseline=options.base, max_regression=allowed)
+    with Bar() as bar:
+        bar.stage(f"reading {folder}")
+        run = load_run(RunFolder(folder.absolute()), bar.told)
+        bar.stage(f"comparing with {options.base}")
+        report = report_of(run, thresholds=(), baseline=options.base, max_regression=allowed, told=bar.told)
+        bar.stage("writing the report")
+        written = write_report(report, Path(options.output)) if options.output else None
     print_comparison(report, console)
-    if options.output:
-        _written(report, Path(options.output), console)
+    if written is not None:
+        console.print(f"report {written}", soft_wrap=True, highlight=False, markup=False)
     return int(report.verdict.exit_code)
-
-
-def _written(report: Report, folder: Path, console: Console) -> None:
-    console.print(f"report {write_report(report, folder)}", soft_wrap=True, highlight=False, markup=False)

@@ -91,7 +91,7 @@ def series_of(timeline: Timeline) -> dict[str, Series]:
     begin, width_s = seconds[0] if seconds else 0, max(1, math.ceil(len(seconds) / CELLS_MAX))
     held = np.unique([(at - begin) // width_s for at, _ in (timeline.windows(1, hold_names) if hold_names else ())])
     gathered: dict[str, _Gathered] = defaultdict(_Gathered)
-    for place, name, window in timeline.grouped(width_s, begin, lambda key: key.operation):
+    for place, name, window in timeline.grouped(width_s, begin, lambda key: key.operation, timed=False):
         for named in (EVERYTHING,) if name in AUTH_OPERATIONS else (EVERYTHING, name):
             gathered[named].count(place, window)
 

@@ -58,12 +58,14 @@ class Archive(Timeline):
             for cell, second, window in zip(cells, seconds, sums.windows(), strict=True):
                 yield self._columns.keys[cell]._replace(second=second), window
 
-    def grouped_by(self, width_s: int, begin: int, names: Sequence[Name]) -> Iterator[tuple[int, int, str, Window]]:
+    def grouped_by(
+        self, width_s: int, begin: int, names: Sequence[Name], *, timed: bool = True
+    ) -> Iterator[tuple[int, int, str, Window]]:
         """As the timeline's, in one pass: over the parts that no name tells apart, put together by each name."""
         named = [tuple(name(key) for name in names) for key in self._columns.keys]
         parts, codes = _coded([part if any(word is not None for word in part) else None for part in named])
         ways = [_coded([part[way] for part in parts]) for way in range(len(names))]
-        for base, sums in self._by_time(width_s, begin, codes, len(parts)):
+        for base, sums in self._by_time(width_s, begin, codes, len(parts), timed):
             for way, (words, of) in enumerate(ways):
                 plain = len(words) == len(parts)
                 joined = sums if plain else sums.regrouped(of.tolist(), len(words))
@@ -72,7 +74,7 @@ class Archive(Timeline):
                         place, code = divmod(group, len(words))
                         yield base + place, way, words[code], window
 
-    def _by_time(self, width_s: int, begin: int, codes: Rows, count: int) -> Iterator[tuple[int, Sums]]:
+    def _by_time(self, width_s: int, begin: int, codes: Rows, count: int, timed: bool) -> Iterator[tuple[int, Sums]]:
         """Sums of a stretch at a time, ``count`` groups for each ``width_s`` seconds, and the number of the first."""
         places = (np.maximum(0, self._sorted - begin) // width_s).astype(np.int64)
         for first, last in _chunks(places, GROUPS_AT_ONCE // max(1, count)):
@@ -80,7 +82,7 @@ class Archive(Timeline):
             wanted = codes[self._columns.cells[rows]]
             groups = (places[first:last] - base) * count + wanted
             rounds = int(places[last - 1]) - base + 1
-            yield base, self._ledger.sums(*_kept(rows, groups, wanted >= 0), rounds * count)
+            yield base, self._ledger.sums(*_kept(rows, groups, wanted >= 0), rounds * count, timed=timed)
 
     def series(
         self,
