@@ -30,6 +30,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 RATE = 1_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 MINUTES_LEAST = 8
+SIGNIFICANT_P = 0.001
+"""As for the drifts of an endurance run: what is less sure than this is no trend."""
 RISE_MB_PER_HOUR = 12.0
 """Flat: a process that keeps this up for a day has gained less than 300 MB."""
 LATE_MS_PER_HOUR, RATE_OFF = 1.0, 1e-4
@@ -45,6 +47,11 @@ class Trend(NamedTuple):
     last: float
     per_hour: float
     p_value: float
+
+    @property
+    def rise_per_hour(self) -> float:
+        """The slope where there is a trend at all; the master's memory goes up and down with what it sums up."""
+        return self.per_hour if self.p_value < SIGNIFICANT_P else 0.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -91,8 +98,8 @@ def _judge(path: Path) -> None:
         ("file", "of the run", "of 24 hours"),
         [(name, f"{size / 1e6:.2f}", f"{day / 1e6:,.0f}") for name, (size, day) in sizes.items()],
     )
-    bars = [Bar(f"{t.name}: rise an hour", t.per_hour, RISE_MB_PER_HOUR, "at most") for t in memory]
-    bars.append(Bar("due → sent: rise an hour, ms", late.per_hour, LATE_MS_PER_HOUR, "at most"))
+    bars = [Bar(f"{t.name}: rise an hour", t.rise_per_hour, RISE_MB_PER_HOUR, "at most") for t in memory]
+    bars.append(Bar("due → sent: rise an hour, ms", late.rise_per_hour, LATE_MS_PER_HOUR, "at most"))
     bars.append(Bar("requests ÷ what was due", rate, 1 - RATE_OFF, "at least"))
     conclude({"trends": [t._asdict() for t in (*memory, late)], "files": sizes}, bars)
 
