@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from acgs_load.cli_values import values_of
 from acgs_load.errors import UsageError
 from acgs_load.fleet.choice import place_of
-from acgs_load.fleet.commands import Command
+from acgs_load.fleet.commands import LOCAL_HOSTS, Command, started_by_hand
 from acgs_load.plan import Plan, Stage
 from acgs_load.profile_nodes import users_by_node
 from acgs_load.units import format_duration
@@ -24,7 +24,7 @@ def print_plan(plan: Plan, out: TextIO) -> None:
         ("nodes", _table(("host", "region", "workers", "max users", "users"), _nodes(plan))),
         ("thresholds", _table(("expression", "from", "not measured"), _thresholds(plan))),
         ("settings", _table(("setting", "from", "value"), _settings(plan))),
-        ("commands", _commands(commands)),
+        ("commands", [*_commands(commands), *_complaints(plan)]),
     )
     print(f"plan of {plan.name}: {_headline(plan)}\n(dry run: nothing is started, nothing is written)", file=out)
     for title, lines in sections:
@@ -105,6 +105,15 @@ def _commands(commands: Sequence[Command]) -> list[str]:
         text = f"{command.shell()} <<'EOF'\n{command.input.rstrip()}\nEOF" if command.input else command.shell()
         lines += text.splitlines()
     return lines
+
+
+def _complaints(plan: Plan) -> Iterable[str]:
+    """What keeps the commands from working where they are to be typed."""
+    if started_by_hand(plan) and plan.master_host in LOCAL_HOSTS:
+        yield (
+            f"# LOCUST_MASTER_HOST is {plan.master_host}: workers on other machines would look for the master on their "
+            "own; set it to a name of this machine that they know"
+        )
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -43,6 +43,15 @@ def test_the_script_prints_plan_origins_and_commands(config, capsys):
         assert any(line.endswith(f" {users}") for line in out.splitlines())
 
 
+@pytest.mark.parametrize(("host", "said"), [("10.0.0.9", False), ("localhost", True)])
+def test_workers_elsewhere_are_not_sent_to_themselves_without_a_word(tmp_path, capsys, host, said):
+    """A worker on another machine that dials localhost finds nobody."""
+    path = tmp_path / "nodes.json"
+    path.write_text(json.dumps({"LOAD_TEST_NODES": NODES}))
+    assert distributed_config.main(["--config-file", str(path)], {"LOCUST_MASTER_HOST": host}) == 0
+    assert ("LOCUST_MASTER_HOST is localhost: workers on other machines" in capsys.readouterr().out) == said
+
+
 def test_json_for_machines(config, capsys):
     """The plan, each value with its origin, users per node, and argv, environment and shell of each command."""
     assert distributed_config.main(["--json", "--config-file", config, "--users", "90"], {}) == 0
