@@ -157,8 +157,9 @@ def test_the_page_shows_what_was_wrong():
         ),
         Outcome("errors/enterprise/1w/open/rare", True, 1, "PASS", 0, 30_000, {"http_error": 29}, 1.0, (), 70.0),
     ]
-    text = page(outcomes, "2 cores", "abc")
-    assert "3 runs, 2 right, 31,700 requests" in text
+    text = page(outcomes, 3, "2 cores", "abc")
+    assert "\n3 runs, 2 right, 31,700 requests" in text
+    assert "\n3 of 742 runs, 2 right" in page(outcomes, 742, "2 cores", "abc"), "cut short"
     assert "| `drop` | 1/2 |" in text
     assert "| `errors` | 30,000 | 29 × http_error | yes |" in text
     assert "`drop/smoke/4w/closed`: connection_error is not reported" in text

@@ -32,11 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     left = [cell for cell in cells if cell.name not in done or not done[cell.name].right]
     random.Random(told.seed).shuffle(left)  # so that a campaign that is cut short has seen a bit of everything
     print(f"{len(cells)} cells, {len(cells) - len(left)} of them right already ({ledger})", flush=True)
-    _run(left, ledger, told.output / "wrong", told.jobs)
+    if not told.page:
+        _run(left, ledger, told.output / "wrong", told.jobs)
     outcomes = read_ledger(ledger)
-    chosen = [outcomes[cell.name] for cell in cells]
+    chosen = [outcomes[cell.name] for cell in cells if cell.name in outcomes]
     if not told.only:
-        (PROJECT / "docs" / "campaign.md").write_text(page(chosen, _machine(), _commit()), encoding="utf-8")
+        text = page(chosen, len(cells), _machine(), _commit())
+        (PROJECT / "docs" / "campaign.md").write_text(text, encoding="utf-8")
     wrong = [outcome for outcome in chosen if not outcome.right]
     print(f"{len(chosen) - len(wrong)} of {len(chosen)} right; wrong runs are kept in {told.output / 'wrong'}")
     return 1 if wrong else 0
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="draws the pairs of defects")
     parser.add_argument("--afresh", action="store_true", help="forget what was run before")
+    parser.add_argument("--page", action="store_true", help="run nothing: write the page of what was run so far")
     parser.add_argument("--output", type=Path, default=PROJECT / "reports" / ".campaign", help="ledger and wrong runs")
     return parser
 

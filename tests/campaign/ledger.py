@@ -18,10 +18,11 @@ def read_ledger(path: Path) -> dict[str, Outcome]:
     return {row["cell"]: Outcome(**{**row, "complaints": tuple(row["complaints"])}) for row in rows}
 
 
-def page(outcomes: Sequence[Outcome], machine: str, commit: str) -> str:
-    """The campaign as Markdown: the sums, a table of defects by types, rare defects, pairs, and what went wrong."""
+def page(outcomes: Sequence[Outcome], cells: int, machine: str, commit: str) -> str:
+    """The campaign of so many cells as Markdown, whole or as far as it got: the sums, a table of defects by types, rare defects, pairs, and what went wrong."""
     right = sum(outcome.right for outcome in outcomes)
     requests = sum(outcome.requests for outcome in outcomes)
+    runs = f"{len(outcomes):,} of {cells:,} runs" if len(outcomes) < cells else f"{cells:,} runs"
     lines = [
         "# Fault campaign",
         "",
@@ -29,7 +30,7 @@ def page(outcomes: Sequence[Outcome], machine: str, commit: str) -> str:
         "one and with four workers, in closed and in open load. A cell is right when verdict, exit code, violation,",
         "operation and the time it was first seen are what the planted defect demands, and nothing else was found.",
         "",
-        f"{len(outcomes):,} runs, {right:,} right, {requests:,} requests; {machine}; commit {commit}.",
+        f"{runs}, {right:,} right, {requests:,} requests; {machine}; commit {commit}.",
         "",
         *_matrix([outcome for outcome in outcomes if _is_plain(outcome)]),
         *_rare([outcome for outcome in outcomes if outcome.cell.endswith("/rare")]),
