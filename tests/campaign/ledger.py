@@ -19,7 +19,7 @@ def read_ledger(path: Path) -> dict[str, Outcome]:
 
 
 def page(outcomes: Sequence[Outcome], cells: int, machine: str, commit: str) -> str:
-    """The campaign of so many cells as Markdown, whole or as far as it got: the sums, a table of defects by types, rare defects, pairs, and what went wrong."""
+    """The campaign as Markdown, as far as it got: sums, defects by types, rare ones, pairs, and what went wrong."""
     right = sum(outcome.right for outcome in outcomes)
     requests = sum(outcome.requests for outcome in outcomes)
     runs = f"{len(outcomes):,} of {cells:,} runs" if len(outcomes) < cells else f"{cells:,} runs"
