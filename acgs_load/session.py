@@ -151,17 +151,25 @@ class _Session:
             return ExitCode.INTERRUPTED if self._signals else ExitCode.PASSED
         # pandas and matplotlib are only loaded once the load is over
         from acgs_load.analysis.judge import report_of, written
+        from acgs_load.analysis.progress import Bar
         from acgs_load.analysis.reading.load import load_run
         from acgs_load.analysis.terminal import print_report
 
         self._merge()
-        report = report_of(load_run(self._folder))
-        try:
-            report = written(report, self._folder)
-        except UsageError as error:
-            print_report(report, self._console)  # a verdict that cannot be written down is told all the same
-            raise ResourceError(str(error)) from error
+        fault = None
+        with Bar() as bar:
+            bar.stage("reading what was measured")
+            run = load_run(self._folder, bar.told)
+            bar.stage("judging")
+            report = report_of(run)
+            bar.stage("writing the report")
+            try:
+                report = written(report, self._folder)
+            except UsageError as error:
+                fault = error  # a verdict that cannot be written down is told all the same
         print_report(report, self._console)
+        if fault is not None:
+            raise ResourceError(str(fault)) from fault
         return report.verdict.exit_code
 
     def _merge(self) -> None:
