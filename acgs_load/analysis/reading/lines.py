@@ -136,7 +136,9 @@ def _cells(lines: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.reader(lines)
     header = next(reader, [])
     for cells in reader:
-        if cells:
+        if len(cells) == len(header):
+            yield reader.line_num, dict(zip(header, cells, strict=True))
+        elif cells:
             yield reader.line_num, dict(zip_longest(header, cells[: len(header)], fillvalue=""))
 
 
