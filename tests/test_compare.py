@@ -21,6 +21,7 @@ from acgs_load.analysis.door import run_analyzer
 from acgs_load.analysis.judge import report_of
 from acgs_load.analysis.reading.load import load_run
 from acgs_load.analysis.render_junit import to_junit
+from acgs_load.analysis.story import findings_text
 from acgs_load.contract import Outcome
 from acgs_load.errors import UsageError
 
@@ -214,6 +215,16 @@ def test_the_door(tmp_path, capsys):
     assert "improvement" in capsys.readouterr().out
     assert run_analyzer(["compare", str(before.path), str(before.path)]) == 0
     assert not after.report("json").exists()
+
+
+def test_the_sentence_tells_figures_that_stay_apart_from_those_that_fail(tmp_path):
+    """What fails the run is among its reasons; that throughput stayed does not read as a regression."""
+    before, after = minute(tmp_path / "a").write(), minute(tmp_path / "b", latency_ms=11.0).write()
+    run = load_run(after)
+    (said,) = findings_text(report_of(run, thresholds=(), baseline=str(before.path), max_regression=0.05))
+    assert said.startswith("compared with the baseline: regression; beside what fails the run: throughput_rps")
+    (said,) = findings_text(report_of(run, thresholds=(), baseline=str(before.path)))
+    assert said.startswith("compared with the baseline: regression: latency_p50_ms")
 
 
 def test_comparing_tells_the_bar_what_it_does(tmp_path, monkeypatch):

@@ -75,7 +75,8 @@ def comparison_text(comparison: Comparison) -> str:
     parts = "; ".join(change_text(change) for change in told)
     counts = ", ".join(f"{words.count(word)} {word}" for word in Word if word in words)
     operations = f" (figures of single operations: {counts})" if counts else ""
-    return f"compared with the baseline: {comparison.word}{': ' if parts else ''}{parts}{operations}"
+    joint = "; beside what fails the run: " if beyond else ": "
+    return f"compared with the baseline: {comparison.word}{joint if parts else ''}{parts}{operations}"
 
 
 def _worth(change: Change) -> bool:
