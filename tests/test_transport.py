@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import math
-import socket
 import time
 import zlib
 from collections.abc import Callable
@@ -243,24 +241,6 @@ def test_a_path_cannot_break_the_request(path, kind):
         user.close()
     assert len(peer.requests) == 1
     assert b"X-Evil" not in peer.requests[0].head.split(b"\r\n", 1)[1]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_refused_is_a_connection_error(kind):
-    """Nobody listens: said at once, in words without the address."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        user = transport(kind, f"http://127.0.0.1:{unused.getsockname()[1]}")
-        reply = user.exchange("GET", "/", b"", None)
-    assert (reply.failure, reply.detail, reply.resent, reply.sent_bytes) == (LOST, "connection refused", False, 0)
-    assert math.isfinite(reply.done_s)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_unknown_name_is_a_connection_error(kind):
-    """The name server's no (or absence) is an outcome, not an exception."""
-    reply = transport(kind, "http://nowhere.invalid").exchange("GET", "/", b"", None)
-    assert (reply.failure, reply.detail) == (LOST, "name not resolved")
 
 
 def test_the_plain_one_obeys_the_proxy_of_the_environment(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import gevent
 import pytest
 from broken_peers import Peer, answers, full_listener
-from test_transport import transport
+from test_transport import KINDS, LOST, transport
 
 from acgs_load.traffic.transport import resolution
 from acgs_load.traffic.transport.resolution import Address, Addresses
@@ -90,3 +91,21 @@ def test_a_time_out_of_somebody_else_is_none_of_ours(monkeypatch):
         with pytest.raises(gevent.Timeout) as seen, gevent.Timeout(0.2) as theirs:
             user.exchange("GET", "/x", b"", None)
     assert seen.value is theirs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_refused_is_a_connection_error(kind):
+    """Nobody listens: said at once, in words without the address."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        user = transport(kind, f"http://127.0.0.1:{unused.getsockname()[1]}")
+        reply = user.exchange("GET", "/", b"", None)
+    assert (reply.failure, reply.detail, reply.resent, reply.sent_bytes) == (LOST, "connection refused", False, 0)
+    assert math.isfinite(reply.done_s)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_name_is_a_connection_error(kind):
+    """The name server's no (or absence) is an outcome, not an exception."""
+    reply = transport(kind, "http://nowhere.invalid").exchange("GET", "/", b"", None)
+    assert (reply.failure, reply.detail) == (LOST, "name not resolved")
