@@ -57,12 +57,12 @@ def run_analyzer(argv: Sequence[str] | None = None) -> int:
             return watch(_watched(options), console)
         return _analyse(options, console)
     except LoadTestError as error:
-        print(f"{_PROGRAM}: {error.line}", file=sys.stderr)
+        print(f"{_PROGRAM}: error: {error.line}", file=sys.stderr)
         return int(error.exit_code)
     except (OSError, MemoryError) as error:
         if (fault := resource_error(error)) is None:
             raise
-        print(f"{_PROGRAM}: {fault.line}", file=sys.stderr)
+        print(f"{_PROGRAM}: error: {fault.line}", file=sys.stderr)
         return int(fault.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
