@@ -123,15 +123,28 @@ def test_a_breaking_type_must_name_where_it_broke():
     assert complaints(cell, 0, report("PASS", **parts, breaking_point={"broke": {}}), "http_error") == []
 
 
-def test_a_slow_target_may_keep_the_last_users_from_logging_in():
-    """Then, and for no other reason, a stress test at a stalling target fails instead of naming where it broke."""
-    cell = Cell((BY_NAME["stall"],), "stress", 1, "closed")
-    parts = {"violations": [], "thresholds": [threshold("latency_p95_ms", "fail")], "breaking_point": {"broke": {}}}
-    why = "3 of 100 users (3.0%) had no token after the ramp, more than 1%"
-    assert complaints(cell, 1, report("FAIL", **parts, reasons=[why]), "") == []
-    assert complaints(cell, 1, report("FAIL", **parts, reasons=["something else"]), "") != []
-    errors = Cell((BY_NAME["errors"],), "stress", 1, "closed")
-    assert any("verdict FAIL" in text for text in complaints(errors, 1, report("FAIL", **parts, reasons=[why]), ""))
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("stall", "3 of 100 users (3.0%) had no token after the ramp, more than 1%"),
+        ("deny-all", "decision_correctness = 1: not measured (not one was answered in a way that could be judged)"),
+    ],
+)
+def test_a_breaking_test_may_fail_for_what_the_defect_hides(fault, why):
+    """Users who cannot log in at a slow target, answers that are not there: for this and for no other reason."""
+
+    def said(name, reason):
+        parts = {
+            "violations": [],
+            "thresholds": [threshold("latency_p95_ms", "fail"), threshold("error_ratio", "fail")],
+        }
+        cell = Cell((BY_NAME[name],), "stress", 1, "closed")
+        told = report("FAIL", **parts, breaking_point={"broke": {}}, reasons=[reason])
+        return [text for text in complaints(cell, 1, told, "") if "verdict FAIL" in text]
+
+    assert said(fault, why) == []
+    assert said(fault, "something else") != []
+    assert said("errors", why) != []
 
 
 @pytest.mark.parametrize(
