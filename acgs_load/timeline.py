@@ -247,11 +247,8 @@ class Timeline:
     def _seconds_between(self, from_second: int | None, to_second: int | None) -> list[int]:
         if from_second is not None and to_second is not None:
             return [second for second in range(from_second, to_second) if second in self._by_second]
-        return [
-            second
-            for second in self.seconds
-            if (from_second is None or second >= from_second) and (to_second is None or second < to_second)
-        ]
+        first, end = from_second or 0, math.inf if to_second is None else to_second
+        return [second for second in self.seconds if first <= second < end]
 
     def _length_s(self, phases: frozenset[str] | None, from_second: int | None, to_second: int | None) -> float:
         start = self.started_epoch_s
