@@ -47,6 +47,14 @@ def test_a_sound_ending_has_no_shortcoming():
     assert found() == []
 
 
+def test_a_runner_may_die_of_its_signal_before_anything_was_sent():
+    """And not afterwards."""
+    asked = replace(KILLED, victim="runner", signal=signal.SIGTERM)
+    early = replace(SOUND, code=-15, report=None, report_code=5, had_windows=False, sent=0)
+    assert list(shortcomings(asked, True, early)) == []
+    assert any("exit code -15" in text for text in shortcomings(asked, True, replace(SOUND, code=-15)))
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
