@@ -36,6 +36,7 @@ from acgs_load.session_clock import WallWatch
 from acgs_load.session_ports import with_ports
 from acgs_load.session_safety import demand_safety
 from acgs_load.session_signals import OrderlyEnd
+from acgs_load.uninterrupted import uninterrupted
 from acgs_load.unverified import INSECURE, is_unverified
 
 WATCH_INTERVAL_S = 0.5
@@ -183,8 +184,10 @@ class _Session:
     def _start_target(self, stack: ExitStack) -> EmbeddedGateway | None:
         if not self.plan.embedded:
             return None
-        gateway = start_embedded(self.plan, self._folder.logs / "gateway.log")
-        stack.callback(gateway.stop)
+        with uninterrupted():
+            gateway = start_embedded(self.plan, self._folder.logs / "gateway.log")
+            stack.callback(gateway.stop)
+        gateway.await_ready()
         self.plan = dataclasses.replace(self.plan, target=gateway.url)
         return gateway
 
@@ -208,8 +211,9 @@ class _Session:
             self._ask_for_workers()
         master = master_command(self.plan, self._folder)
         stack.callback(self._collect)
-        process = LocalProcess(master.name, master.argv, master.environment, self._folder.logs / "master.out")
-        stack.callback(process.stop, 10.0)
+        with uninterrupted():
+            process = LocalProcess(master.name, master.argv, master.environment, self._folder.logs / "master.out")
+            stack.callback(process.stop, 10.0)
         self._workers += self._place.start(self.plan)
         stack.callback(stop_all, self._workers, 10.0)
         self._master = process

@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "acgs_load"
 
 FLOORS = [
-    {"contract", "units", "errors", "machine"},
+    {"contract", "units", "errors", "machine", "uninterrupted"},
     {"histogram", "secret", "printable"},
     {
         "samples",

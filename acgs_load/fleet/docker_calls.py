@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from acgs_load.errors import GeneratorError
 from acgs_load.fleet.compose_words import PROJECT
+from acgs_load.uninterrupted import uninterrupted
 
 
 class CalledOffError(Exception):
@@ -41,10 +42,11 @@ class DockerCalls:
         """Its standard output. Raises CalledOffError, and GeneratorError with the last line that it said."""
         self._demand_wanted()
         try:
-            call = self._present = subprocess.Popen(
-                argv, cwd=PROJECT, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
-            )  # fmt: skip
+            with uninterrupted():
+                call = self._present = subprocess.Popen(
+                    argv, cwd=PROJECT, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+                )  # fmt: skip
         except OSError as error:
             raise GeneratorError(
                 f"--place compose: {argv[0]}: {error.strerror}; install Docker with Compose"

@@ -29,6 +29,19 @@ class EmbeddedGateway:
         """What its health must echo."""
         self.process = process
 
+    def await_ready(self) -> None:
+        """Wait for the one line that it prints when it listens. Raises TargetError if it does not come up."""
+        process = self.process
+        assert process.stdout is not None, "the gateway's output is a pipe"
+        deadline_s = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline_s:
+            if select.select([process.stdout], [], [], 0.2)[0]:
+                if process.stdout.readline().startswith("gateway ready"):
+                    return
+                break
+        status = process.stop(grace_s=1.0)
+        raise TargetError(f"target embedded: the gateway did not come up (status {status}): {process.tail(1)}")
+
     def ended(self) -> str | None:
         """Why it is gone, or None while it runs."""
         status = self.process.poll()
@@ -40,9 +53,9 @@ class EmbeddedGateway:
 
 
 def start_embedded(plan: Plan, log: Path) -> EmbeddedGateway:
-    """Start the gateway on the plan's port (0: any free one) and wait until it listens.
+    """Start the gateway on the plan's port (0: any free one); it listens when it is ready.
 
-    Raises TargetError when the port is taken or the gateway does not come up.
+    Raises TargetError when the port is taken.
     """
     place = urlsplit(plan.target)
     host = place.hostname or "127.0.0.1"
@@ -59,18 +72,4 @@ def start_embedded(plan: Plan, log: Path) -> EmbeddedGateway:
         log,
         stdout=subprocess.PIPE,
     )
-    _await_ready(process)
     return EmbeddedGateway(f"http://{host}:{port}", instance, process)
-
-
-def _await_ready(process: LocalProcess) -> None:
-    """Wait for the one line that the gateway prints when it listens."""
-    assert process.stdout is not None, "the gateway's output is a pipe"
-    deadline_s = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline_s:
-        if select.select([process.stdout], [], [], 0.2)[0]:
-            if process.stdout.readline().startswith("gateway ready"):
-                return
-            break
-    status = process.stop(grace_s=1.0)
-    raise TargetError(f"target embedded: the gateway did not come up (status {status}): {process.tail(1)}")

@@ -8,6 +8,7 @@ from acgs_load.fleet.commands import Command, master_command, worker_commands
 from acgs_load.fleet.local import LocalProcess, stop_all
 from acgs_load.fleet.place import Worker, folder_of
 from acgs_load.plan import Plan
+from acgs_load.uninterrupted import uninterrupted
 
 
 class LocalPlace:
@@ -32,7 +33,8 @@ class LocalPlace:
         for command in self._commands(plan):
             if command.local:
                 log = folder.logs / f"{command.name}.out"
-                self._workers.append(LocalProcess(command.name, command.argv, command.environment, log))
+                with uninterrupted():
+                    self._workers.append(LocalProcess(command.name, command.argv, command.environment, log))
         return self._workers
 
     def _commands(self, plan: Plan) -> list[Command]:

@@ -25,6 +25,7 @@ from acgs_load.fleet.local import LocalProcess, python_path, stop_all
 from acgs_load.fleet.place import Worker, folder_of, host_and_port
 from acgs_load.fleet.regions import RegionNetwork
 from acgs_load.plan import Plan
+from acgs_load.uninterrupted import uninterrupted
 
 READY_WITHIN_S = 15.0
 REACH_TIMEOUT_S = 5.0
@@ -108,8 +109,9 @@ class SimulatedPlace(LocalPlace):
 
     def _lay_line(self, network: RegionNetwork) -> None:
         log = folder_of(self._plan).logs / f"delay-line-{network.link.region}.out"
-        line = LocalProcess(network.region_device, network.delay_line(), {"PYTHONPATH": python_path()}, log)
-        self._lines.append(line)
+        with uninterrupted():
+            line = LocalProcess(network.region_device, network.delay_line(), {"PYTHONPATH": python_path()}, log)
+            self._lines.append(line)
         deadline_s = time.monotonic() + READY_WITHIN_S
         while line.tail(1) != READY:
             if line.poll() is not None or time.monotonic() > deadline_s:
@@ -201,12 +203,14 @@ def _inside(networks: Sequence[RegionNetwork], commands: Sequence[Command]) -> l
 
 def _has_netem(network: RegionNetwork) -> bool:
     words = ("tc", "-n", network.namespace, "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    with uninterrupted():
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def _run(*commands: Command) -> None:
     for command in commands:
-        done = subprocess.run(command.argv, capture_output=True, text=True, check=False)
+        with uninterrupted():  # what it makes is removed only when it has been made
+            done = subprocess.run(command.argv, capture_output=True, text=True, check=False)
         if done.returncode:
             said = " ".join((done.stderr or done.stdout).split())
             raise GeneratorError(f"--simulate-regions: {command.shell()}: {said}")

@@ -28,6 +28,7 @@ from acgs_load.fleet.ssh_words import (
 )
 from acgs_load.plan import Node, Plan
 from acgs_load.run_folder import RunFolder
+from acgs_load.uninterrupted import uninterrupted
 
 LOOK_TIMEOUT_S, INSTALL_TIMEOUT_S, CHECK_TIMEOUT_S, COLLECT_TIMEOUT_S = 60.0, 900.0, 120.0, 300.0
 DISMISS_TIMEOUT_S = 15.0
@@ -98,7 +99,8 @@ class SshPlace:
         """Open a tunnel to each node and start its workers at the other end."""
         logs, sha256 = folder_of(plan).logs, bundle().sha256
         for number, node in enumerate(plan.nodes):
-            self._outposts.append(SshOutpost(node, sha256, self._run(number), logs, plan.master_port))
+            with uninterrupted():
+                self._outposts.append(SshOutpost(node, sha256, self._run(number), logs, plan.master_port))
         secrets = secrets_of_workers()
         workers: list[Worker] = []
         for number, outpost in enumerate(self._outposts):
@@ -137,7 +139,8 @@ class SshPlace:
         self._outposts.clear()
 
     def _call(self, node: Node, script: str, content: bytes = b"") -> SshCall:
-        self._calls.append(SshCall(node, script, content))
+        with uninterrupted():
+            self._calls.append(SshCall(node, script, content))
         return self._calls[-1]
 
     def _run(self, number: int) -> str:

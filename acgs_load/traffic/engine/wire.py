@@ -38,6 +38,9 @@ class SealedSocket(BaseSocket):
 
     def __init__(self, sock_type: int, ipv4_only: bool) -> None:
         BaseSocket.__init__(self, sock_type, ipv4_only)  # type: ignore[no-untyped-call]
+        if sock_type == zmq.DEALER:
+            # before it dials: libzmq tells a mismatch once and does not dial again, however late somebody listens
+            self.socket.get_monitor_socket(REFUSALS)
         secret = secret_from(os.environ)
         if secret is None:
             return
@@ -54,7 +57,7 @@ def watch_refusals(socket: Any, told: Callable[[int, bool], None]) -> None:
     """Call ``told`` for each handshake that fails on ``socket``; a greenlet's work, for ever.
 
     It is told how many have failed, and whether this one shows that the two sides do not speak the same: one is sealed
-    and the other is not.
+    and the other is not. Of a worker's socket none is missed, of a master's only those from now on are heard.
     """
     monitor, failures = socket.get_monitor_socket(REFUSALS), 0
     while True:
