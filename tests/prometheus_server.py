@@ -46,7 +46,7 @@ class Prometheus:
 
     def values_of(self, label: str, selector: str) -> list[str]:
         """The values that a label takes among matching series."""
-        answer = requests.get(f"{self.url}/api/v1/label/{label}/values", params={"match[]": selector}, timeout=10)
+        answer = requests.get(f"{self.url}/api/v1/label/{label}/values", params={"match[]": selector}, timeout=30)
         return list(answer.json()["data"])
 
     def when(self, expression: str, within_s: float = 60.0) -> list[dict[str, Any]]:
@@ -104,7 +104,7 @@ def _await_ready(server: Prometheus, process: subprocess.Popen[bytes], log: Path
     deadline_s = time.monotonic() + 60
     while True:
         try:
-            if requests.get(f"{server.url}/-/ready", timeout=1).ok:
+            if requests.get(f"{server.url}/-/ready", timeout=30).ok:
                 return
         except requests.RequestException:
             pass

@@ -60,7 +60,7 @@ class Sshd:
     def stop(self):
         """End it; sessions go on for themselves."""
         self._popen.terminate()
-        self._popen.wait(10)
+        self._popen.wait(60)
 
 
 def make_keys(folder):

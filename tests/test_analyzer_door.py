@@ -199,7 +199,7 @@ def test_watching_ends_cleanly_on_sigterm(tmp_path):
         while not folder.report("json").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert folder.report("json").exists()

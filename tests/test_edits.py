@@ -173,7 +173,7 @@ def _web(home, **environ):
 
 
 def _post(url, **form):
-    return requests.post(url, data=form, timeout=10, headers={"Accept": "application/json"}).json()
+    return requests.post(url, data=form, timeout=30, headers={"Accept": "application/json"}).json()
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ def test_the_web_ui_changes_a_run_that_goes_on(tmp_path):
         for run in (closed, opened):
             run.when("windows.jsonl")
         time.sleep(5)  # the ramp is over
-        assert "Change the rate" in requests.get(at_open, timeout=5).text
+        assert "Change the rate" in requests.get(at_open, timeout=30).text
         assert not _post(f"{at_closed}/rate", rate="50")["success"]
         assert not _post(f"{at_closed}/swarm", user_count="many", spawn_rate="1")["success"]
         assert not _post(f"{at_closed}/swarm", user_count="9", spawn_rate="1", run_time="9s")["success"]

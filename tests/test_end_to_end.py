@@ -229,7 +229,7 @@ def test_an_interrupted_run_is_analysed(tmp_path, number):
     assert ended.report["interrupted"] is True
     assert ended.record["samples_lost"] == 0
     assert (folder / "report.html").exists()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
 
 

@@ -63,7 +63,7 @@ def wait_for(condition, timeout_s=10.0):
 def test_output_goes_to_the_log_and_the_parent_is_named(tmp_path):
     """The child knows who started it, and its last words can be quoted."""
     child = python(tmp_path, "import os; print('hello', os.environ['X'], os.environ['ACGS_PARENT_PID'])")
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
     assert child.tail() == f"hello 1 {os.getpid()}"
 
 
@@ -85,7 +85,7 @@ def test_stop_all_shares_one_grace_period(tmp_path):
     """Three children end together; those that ended before are no trouble."""
     children = [python(tmp_path, "import time; time.sleep(60)", f"c{number}") for number in range(3)]
     children.append(python(tmp_path, "pass", "quick"))
-    children[-1].wait(10)
+    children[-1].wait(60)
     stop_all(children, grace_s=5.0)
     assert [child.poll() for child in children] == [-signal.SIGTERM] * 3 + [0]
 

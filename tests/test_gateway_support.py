@@ -61,7 +61,7 @@ class Gateway:
         """Signals the gateway and returns what it wrote to stdout and stderr besides its first line."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.communicate(timeout=20)
+        return self.process.communicate(timeout=60)
 
     def client(self, tenant="tenant-a", user="user-1"):
         """A client of a user who has logged in."""

@@ -229,20 +229,20 @@ def test_the_web_form_starts_stops_and_starts_again(tmp_path):
     url = f"http://127.0.0.1:{port}"
     run.when("Starting web interface")
     time.sleep(1)
-    tasks = requests.get(f"{url}/tasks", timeout=5).json()["per_class"]["AcgsUser"]["tasks"]
+    tasks = requests.get(f"{url}/tasks", timeout=30).json()["per_class"]["AcgsUser"]["tasks"]
     assert {name: round(100 * task["ratio"]) for name, task in tasks.items()} == DEFAULT_MIX
     form = {"user_count": "7", "spawn_rate": "7", "host": "http://127.0.0.1:9", "run_time": "60s"}
-    assert requests.post(f"{url}/swarm", data=form, timeout=5).json()["success"]
+    assert requests.post(f"{url}/swarm", data=form, timeout=30).json()["success"]
     run.when("windows.jsonl")
     time.sleep(3)
     for place in (f"http://127.0.0.1:{environ['ACGS_EXPORTER_PORT']}", url):
-        metrics = requests.get(f"{place}/metrics", timeout=5).text
+        metrics = requests.get(f"{place}/metrics", timeout=30).text
         assert re.search(r'^acgs_load_users\{run="smoke/[0-9TZ]+"\} 7.0$', metrics, re.MULTILINE)
     requests.post(f"{url}/stop", timeout=30)
     run.when("run.json")
     first = next(tmp_path.rglob("run.json"))
     time.sleep(1)
-    requests.post(f"{url}/swarm", data={**form, "user_count": "3", "run_time": "2s"}, timeout=5)
+    requests.post(f"{url}/swarm", data={**form, "user_count": "3", "run_time": "2s"}, timeout=30)
     deadline_s = time.monotonic() + 60
     while len(list(tmp_path.rglob("run.json"))) < 2 and time.monotonic() < deadline_s:
         time.sleep(0.2)

@@ -236,11 +236,11 @@ def test_the_web_ui_starts_nothing_against_a_stranger(tmp_path):
     form = {"user_count": "1", "spawn_rate": "1", "run_time": "10s"}
     try:
         url = f"http://127.0.0.1:{port}/swarm"
-        refused = _patiently(lambda: requests.post(url, data={**form, "host": STRANGER}, timeout=10)).json()
+        refused = _patiently(lambda: requests.post(url, data={**form, "host": STRANGER}, timeout=30)).json()
         assert refused["success"] is False
         assert "acgs.prod.com may be loaded" in refused["message"]
         assert not list(tmp_path.rglob("plan.json"))
-        assert requests.post(url, data={**form, "host": "http://127.0.0.1:9"}, timeout=10).json()["success"]
+        assert requests.post(url, data={**form, "host": "http://127.0.0.1:9"}, timeout=30).json()["success"]
     finally:
         run.stop()
 

@@ -31,7 +31,7 @@ def _follow(process, url):
     seen = {}
     while process.poll() is None:
         try:
-            snapshot = requests.get(f"{url}/compliance/live.json", timeout=2).json()
+            snapshot = requests.get(f"{url}/compliance/live.json", timeout=30).json()
         except requests.RequestException:
             snapshot = None
         if snapshot:

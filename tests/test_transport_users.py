@@ -79,7 +79,7 @@ def test_closing_ends_an_exchange_of_another_greenlet():
         waiting = gevent.spawn(user.exchange, "GET", "/", b"", None)
         gevent.sleep(0.05)
         user.close()
-        reply = waiting.get(timeout=5)
+        reply = waiting.get(timeout=30)
     assert (reply.failure, reply.detail, reply.resent) == (LOST, "closed by its own user", False)
 
 

@@ -58,7 +58,7 @@ def began(monkeypatch):
 def alive(pids):
     """Those that still run."""
     found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
-    return [process.cmdline() for process in psutil.wait_procs(found, timeout=10)[1]]
+    return [process.cmdline() for process in psutil.wait_procs(found, timeout=60)[1]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -141,7 +141,7 @@ def test_the_figures_move(browsed):
     browser.click("[role=tab]", OURS[0])
     first = browser.when("document.querySelector('#acgs-integrity')?.innerText")
     browser.when(f"document.querySelector('#acgs-integrity').innerText !== {json.dumps(first)}", 20)
-    snap = Snapshot.from_json(requests.get(f"{url}/compliance/live.json", timeout=5).content)
+    snap = Snapshot.from_json(requests.get(f"{url}/compliance/live.json", timeout=30).content)
     assert (snap.state, snap.users_max, snap.test_type) == ("running", 12, "smoke")
     assert {part.name for part in snap.regions} == {"eu", "us"}
     assert snap.total.requests > 0
@@ -169,12 +169,12 @@ def test_downloads(browsed):
     """A link on the tab for each file, and in Locust's own list; what does not exist is 404."""
     _, url, browser = browsed
     for name, column in (("compliance", "integrity"), ("regions", "region"), ("thresholds", "expression")):
-        answer = requests.get(f"{url}/compliance/{name}.csv", timeout=5)
+        answer = requests.get(f"{url}/compliance/{name}.csv", timeout=30)
         assert answer.headers["Content-Type"].startswith("text/csv")
         assert f"{name}.csv" in answer.headers["Content-Disposition"]
         assert rows(answer.text), column
     for path in ("passwords.csv", "web_tabs.py", "..%2fplug.py"):
-        assert requests.get(f"{url}/compliance/{path}", timeout=5).status_code == 404
+        assert requests.get(f"{url}/compliance/{path}", timeout=30).status_code == 404
     browser.resize(1280, 900)
     browser.open(url)
     browser.click("[role=tab]", "Download Data")
@@ -191,11 +191,11 @@ def test_a_form_without_figures_means_those_of_its_type(tmp_path):
     try:
         run.when("Starting web interface")
         time.sleep(1)
-        assert requests.get(f"{url}/compliance/live.json", timeout=5).json() is None
-        assert requests.get(f"{url}/compliance/regions.csv", timeout=5).status_code == 404
-        types = requests.get(f"{url}/compliance/types.json", timeout=5).json()
+        assert requests.get(f"{url}/compliance/live.json", timeout=30).json() is None
+        assert requests.get(f"{url}/compliance/regions.csv", timeout=30).status_code == 404
+        types = requests.get(f"{url}/compliance/types.json", timeout=30).json()
         assert types["spike"]["users"] == 2000
-        answer = requests.post(f"{url}/swarm", data={"test_type": "smoke", "run_time": "6s"}, timeout=10)
+        answer = requests.post(f"{url}/swarm", data={"test_type": "smoke", "run_time": "6s"}, timeout=30)
         assert answer.json()["success"], answer.text
         run.when("run.json")
     finally:
