@@ -20,6 +20,7 @@ from acgs_load.settings_table import CONFIG_FILE_VARIABLE, SECRETS, SETTINGS, Se
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 _SECRET_KEY = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|API_?KEY|CREDENTIAL", re.IGNORECASE)
+_HALVES = re.compile("[\ud800-\udfff]")
 _SHOWN_MAX = 60
 _NEVER_SHOWN = {"TARGET_HOST", "TARGET_METRICS", "HEADERS"}
 """Their values may hold a secret put there by mistake."""
@@ -122,6 +123,10 @@ def _checked_file(path: str) -> dict[str, Any]:
 
 def _checked(raw: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The given values, read. ``source`` ends in a colon where the key is to follow it."""
+    for key, value in raw.items():
+        if not _is_unicode(value):
+            where = f"{source} {key}" if source.endswith(":") else source
+            raise UsageError(f"{where}: holds a lone surrogate, which is no character; write UTF-8 text")
     try:
         model = ConfigFile.model_validate(dict(raw))
     except ValidationError as error:
@@ -130,6 +135,15 @@ def _checked(raw: Mapping[str, Any], source: str) -> dict[str, Any]:
         first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         raise UsageError(_explained(first["loc"], first["type"], first["msg"], first.get("input"), source)) from None
     return {key: getattr(model, key) for key in raw}
+
+
+def _is_unicode(value: object) -> bool:
+    """Whether all text in it can be written down: JSON's escapes and bytes of a shell can spell half characters."""
+    if isinstance(value, str):
+        return _HALVES.search(value) is None
+    if isinstance(value, Mapping):
+        return all(map(_is_unicode, (*value.keys(), *value.values())))
+    return not isinstance(value, list) or all(map(_is_unicode, value))
 
 
 def demand_legal(values: Mapping[str, Any], source: str) -> None:

@@ -1,5 +1,6 @@
-"""What the tests of the gateway share; a module that needs another gateway makes its own."""
+"""What tests of several modules share; one that needs another gateway makes its own."""
 
+import json
 import re
 
 import gevent
@@ -33,3 +34,16 @@ def client(gateway):
 def fresh(gateway, request):
     """A client of a tenant that nobody used before."""
     return gateway.client(re.sub(r"[^A-Za-z0-9_-]", "-", request.node.name)[:64])
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Writes a configuration file and gives the flags that name it."""
+
+    def write(content: object, name: str = "custom.json") -> dict[str, object]:
+        path = tmp_path / name
+        text = content if isinstance(content, str) else json.dumps(content)
+        path.write_text(text, encoding="utf-8")
+        return {"config_file": str(path)}
+
+    return write

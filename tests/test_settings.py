@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -72,19 +71,6 @@ EVERYTHING = {
     "LOCUST_MASTER_HOST": "10.0.0.1",
     "LOCUST_MASTER_PORT": 5558,
 }
-
-
-@pytest.fixture
-def config(tmp_path):
-    """Writes a configuration file and gives the flags that name it."""
-
-    def write(content: object, name: str = "custom.json") -> dict[str, object]:
-        path = tmp_path / name
-        text = content if isinstance(content, str) else json.dumps(content)
-        path.write_text(text, encoding="utf-8")
-        return {"config_file": str(path)}
-
-    return write
 
 
 def test_defaults_are_the_promised_ones():

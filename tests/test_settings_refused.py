@@ -13,19 +13,6 @@ from acgs_load.settings import resolve
 from acgs_load.settings_model import json_schema
 
 
-@pytest.fixture
-def config(tmp_path):
-    """Writes a configuration file and gives the flags that name it."""
-
-    def write(content: object, name: str = "custom.json") -> dict[str, object]:
-        path = tmp_path / name
-        text = content if isinstance(content, str) else json.dumps(content)
-        path.write_text(text, encoding="utf-8")
-        return {"config_file": str(path)}
-
-    return write
-
-
 def refusal(flags=None, environ=None) -> str:
     """The message of the UsageError, which must be one line and exit with 2."""
     with pytest.raises(UsageError) as caught:
@@ -80,6 +67,22 @@ WRONG_FLAGS = [
 def test_wrong_flags_are_refused_in_one_line(name, value, told):
     """The line names the flag, the value and what is legal."""
     assert told in refusal({name: value})
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ({"TEST_NAME": "a\ud800"}, "TEST_NAME"),
+        ({"ALLOWED_TARGETS": ["\udfff"]}, "ALLOWED_TARGETS"),
+        ({"HEADERS": {"X-\ud800": "1"}}, "HEADERS"),
+        ({"ACCOUNTS": [{"username": "\ud800", "tenant_id": "acme"}]}, "ACCOUNTS"),
+    ],
+)
+def test_half_characters_are_refused(config, content, key):
+    """JSON can escape them, and a shell passes bytes that are no UTF-8 as such; nothing could write them down."""
+    assert f"custom.json: {key}: holds a lone surrogate" in refusal(config(content))
+    assert "--i-may-load: holds a lone surrogate" in refusal({"allowed_targets": ["a\udcff"]})
+    assert "ACGS_TARGET_HOST: holds a lone" in refusal({}, {"ACGS_TARGET_HOST": "http://a\udcff"})
 
 
 WRONG_TARGETS = [
