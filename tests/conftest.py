@@ -1,11 +1,19 @@
 """What tests of several modules share; one that needs another gateway makes its own."""
 
 import json
+import os
 import re
 
 import gevent
 import pytest
+from hypothesis import HealthCheck, settings
 from test_gateway_support import Gateway
+
+# slowness is the machine's doing; the same cases each time, so that a change is tested and not luck: make fuzz explores
+settings.register_profile(
+    "suite", deadline=None, derandomize="FUZZ_FACTOR" not in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
