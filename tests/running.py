@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,12 +100,13 @@ def run(output: Path, *options: str, environ: dict[str, str] | None = None, time
     return finish(start_run(output, *options, environ=environ), output, timeout_s)
 
 
-def target_counts(metrics: str) -> dict[str, int]:
-    """Requests by operation from Prometheus text."""
+def target_counts(metrics: str, statuses: Container[str] | None = None) -> dict[str, int]:
+    """Requests by operation from Prometheus text; of these statuses, or of all."""
     counts: dict[str, int] = {}
     for line in metrics.splitlines():
         if line.startswith("acgs_requests_total{"):
             labels, value = line.rsplit(" ", 1)
-            operation = labels.split('operation="')[1].split('"')[0]
-            counts[operation] = counts.get(operation, 0) + int(float(value))
+            operation, status = (labels.split(f'{label}="')[1].split('"')[0] for label in ("operation", "status"))
+            if statuses is None or status in statuses:
+                counts[operation] = counts.get(operation, 0) + int(float(value))
     return counts

@@ -96,6 +96,15 @@ def test_a_finding_in_the_wrong_place_or_time_is_complained_about(changed, words
     assert any(words in text for text in complaints(LEAK, 1, report(violations=[row]), "isolation_breach"))
 
 
+def test_refusals_that_the_gateway_owns_up_to_are_no_invention():
+    """A starved gateway refuses proofs, and counts them; what it did not count was invented."""
+    busy = {"outcome": "throttled", "operation": "proof_obligation", "count": 4, "first_s": 5.0, "examples": ["503"]}
+    told = report("PASS", thresholds=[threshold("error_ratio")], violations=[], errors=[busy])
+    assert complaints(CLEAN, 0, told, "", {"proof_obligation": 4}) == []
+    for refused in ({}, {"proof_obligation": 3}, {"policy_get": 4}):
+        assert any("4 × throttled" in text for text in complaints(CLEAN, 0, told, "", refused))
+
+
 def test_a_wrong_ratio_is_complained_about():
     """1 % planted: 1 % of 4,000 is right, 2 % is not."""
     cell = Cell((BY_NAME["tenant-leak"],), "enterprise", 1, "open", rare=True)

@@ -22,10 +22,15 @@ _SURE = 0.9999
 """Of each interval: a campaign holds a dozen, so a right estimate outside is a matter of a thousand campaigns."""
 
 
-def complaints(cell: Cell, exit_code: int, report: Row, terminal: str) -> list[str]:
-    """Everything in which the run differs from what the planted defects demand."""
+def complaints(
+    cell: Cell, exit_code: int, report: Row, terminal: str, refused: Mapping[str, int] | None = None
+) -> list[str]:
+    """Everything in which the run differs from what the planted defects demand.
+
+    ``refused`` counts by operation what the gateway itself says that it refused because it was too busy (429, 503).
+    """
     visible = [truth for truth in cell.truths if truth.shows != "nothing" and cell.sends(truth.operations)]
-    found = [*_false_findings(visible, report), *_wrong_verdict(cell, visible, exit_code, report)]
+    found = [*_false_findings(visible, report, refused or {}), *_wrong_verdict(cell, visible, exit_code, report)]
     for truth in visible:
         found += _unnamed(cell, truth, report, terminal)
         if cell.rare and truth.counted:
@@ -40,7 +45,7 @@ def _rows(report: Row) -> Iterator[tuple[str, Row]]:
         yield row["outcome"], row
 
 
-def _false_findings(truths: Iterable[Truth], report: Row) -> Iterator[str]:
+def _false_findings(truths: Iterable[Truth], report: Row, refused: Mapping[str, int]) -> Iterator[str]:
     allowed: dict[str, set[str]] = {}
     for truth in truths:
         for kind, operations in {truth.kind: truth.operations, **truth.also}.items():
@@ -48,7 +53,8 @@ def _false_findings(truths: Iterable[Truth], report: Row) -> Iterator[str]:
         if truth.shows == "latency":
             allowed.setdefault("timeout", set()).update(truth.operations)
     for kind, row in _rows(report):
-        if row["operation"] not in allowed.get(kind, ()):
+        really = kind == "throttled" and row["count"] == refused.get(row["operation"])
+        if not really and row["operation"] not in allowed.get(kind, ()):
             yield f"false finding: {row['count']} × {kind} in {row['operation']}, which was not planted"
 
 

@@ -62,7 +62,13 @@ def _complaints(cell: Cell, ended: running.Ended) -> list[str]:
     if ended.folder is None or not (ended.folder / "report.json").exists():
         return [f"no report; exit code {ended.code}: {ended.errors.strip()[-300:]}"]
     traceback = ["a traceback on the terminal"] if "Traceback" in ended.output + ended.errors else []
-    return traceback + complaints(cell, ended.code, ended.report, ended.output)
+    return traceback + complaints(cell, ended.code, ended.report, ended.output, _refused(ended.folder))
+
+
+def _refused(folder: Path) -> dict[str, int]:
+    """What the gateway itself says that it refused as too busy, by operation; nothing where it says nothing."""
+    page = folder / "target_metrics.txt"
+    return running.target_counts(page.read_text(encoding="utf-8"), ("429", "503")) if page.exists() else {}
 
 
 def _outcome(cell: Cell, ended: running.Ended, attempts: int, found: list[str], seconds: float) -> Outcome:
