@@ -4,7 +4,9 @@ import pytest
 
 from acgs_load.analysis.drawing.axes import linear, time_axis, values_axis
 from acgs_load.analysis.drawing.panels import Line, Panel
+from acgs_load.analysis.drawing.run_panels import together
 from acgs_load.analysis.drawing.shapes import drawing_of
+from acgs_load.health import HealthRow
 
 
 def _panel(*values, **more):
@@ -40,3 +42,16 @@ def test_time_ticks_fit_any_length():
     """From one second to a week, never more than a handful."""
     for end_s in (1, 25, 90, 1800, 7200, 86_400, 604_800):
         assert 1 <= len(time_axis(end_s).ticks) <= 10
+
+
+def _row(second, process, users):
+    return HealthRow(second, process, "", 0.1, 1, 0.0, 1, users, 0, 0)
+
+
+def test_a_late_row_is_no_dip():
+    """A busy worker that skips a second has its users still; one that is silent for longer has none."""
+    rows = [_row(second, "master", 9) for second in range(9)]
+    rows += [_row(second, "worker-0", 5) for second in (0, 1, 3, 4)]
+    rows += [_row(second, "worker-1", 2) for second in (0, 1, 2, 3, 8)]
+    users = together(sorted(rows), lambda row: 0 if row.process == "master" else row.users)
+    assert [users[second] for second in range(9)] == [7, 7, 7, 7, 7, 2, 2, 0, 2]

@@ -16,6 +16,7 @@ from acgs_load.analysis.judging.machines import health_in_run, target_load
 from acgs_load.analysis.reading.buckets import Buckets
 from acgs_load.analysis.reading.load import Run
 from acgs_load.contract import ERROR_OUTCOMES, Outcome, Violation
+from acgs_load.health import HealthRow
 from acgs_load.samples import Window
 
 ERROR_COLOURS: Mapping[Outcome, int] = {
@@ -27,6 +28,8 @@ ERROR_COLOURS: Mapping[Outcome, int] = {
 }
 VIOLATION_LINES = len(INKS)
 """As many kinds as there are inks; where more were seen, the rarest share the last line."""
+LATE_S = 3
+"""A busy process skips a row now and then; until it writes one, what it said last holds for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,7 @@ def run_panels(run: Run, buckets: Buckets, demands: Iterable[Demand]) -> list[Pa
 
 def _throughput(grid: _Grid) -> Panel:
     """Answers a second, and users over all processes."""
-    users: Counter[int] = Counter()
-    for row in health_in_run(grid.run):
-        users[row.second] += 0 if row.process == "master" else row.users
+    users = together(health_in_run(grid.run), lambda row: 0 if row.process == "master" else row.users)
     answered = grid.rate("requests answered", 0, grid.traffic, lambda window: window.answered)
     lines = [answered, replace(grid.means("users", 1, users), right=True)]
     return grid.panel("throughput", "Throughput and users", "RPS", lines, unit_right="users")
@@ -149,15 +150,28 @@ def _machines(grid: _Grid) -> Panel:
         memory = {row.second: row.memory for row in rows if row.memory is not None}
         lines += [grid.means("target CPU", 0, cpu), grid.means("target memory", 2, memory)]
     hottest: dict[int, float] = defaultdict(float)
-    used_bytes: Counter[int] = Counter()
     for row in health_in_run(run):
         hottest[row.second] = max(hottest[row.second], row.cpu)
-        used_bytes[row.second] += row.memory_bytes
     lines.append(grid.means("busiest generator (of one core)", 1, hottest))
     if (machine_bytes := run.record.machine.get("memory_bytes")) and len({row.host for row in run.record.workers}) == 1:
+        used_bytes = together(health_in_run(run), lambda row: row.memory_bytes)
         shares = {second: used / machine_bytes for second, used in used_bytes.items()}
         lines.append(grid.means("generators' memory", 4, shares))
     return grid.panel("machines", "CPU and memory", "%", lines, share=True)
+
+
+def together(rows: Iterable[HealthRow], read: Callable[[HealthRow], int]) -> dict[int, int]:
+    """What all processes come to by second, each as the latest of its rows tells; ``rows`` in order of time."""
+    by_process: dict[str, list[HealthRow]] = defaultdict(list)
+    for row in rows:
+        by_process[row.process].append(row)
+    sums: Counter[int] = Counter()
+    for of in by_process.values():
+        for row, after in zip(of, [*of[1:], None], strict=True):
+            end = row.second + 1 if after is None else min(after.second, row.second + 1 + LATE_S)
+            for second in range(row.second, end):
+                sums[second] += read(row)
+    return sums
 
 
 def _percentile(quantile: float) -> Callable[[Window], float | None]:
