@@ -166,7 +166,7 @@ def test_watching_analyses_each_finished_run_once(tmp_path, monkeypatch):
     done = RunFixture(tmp_path / "a" / "1").steady(each=1).write()
     running = RunFixture(tmp_path / "a" / "2").steady(each=1).write(finished=False)
     broken = planted(RunFixture(tmp_path / "b" / "1").steady(each=1), "broken")
-    monkeypatch.setattr("acgs_load.analysis.drawing.png.to_png", lambda panel: b"")  # slow, and tested elsewhere
+    monkeypatch.setattr("acgs_load.analysis.drawing.png.to_png", lambda *_: b"")  # slow, and tested elsewhere
     console, rounds = _Console(), []
 
     def wait(_):

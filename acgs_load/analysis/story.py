@@ -7,7 +7,10 @@ from acgs_load.analysis.judging.breaking import BreakingPoint, Step
 from acgs_load.analysis.judging.knee import Knee
 from acgs_load.analysis.judging.recovery import WINDOW_S, WINDOWS, Recovery
 from acgs_load.analysis.report import Facts, Report
-from acgs_load.analysis.wording import at_text, value_text
+from acgs_load.analysis.wording import at_text, moment_text, shortened, value_text
+
+NAME_MAX = 32
+"""Characters of a test's name in a caption."""
 
 
 def facts_text(report: Report) -> str:
@@ -15,6 +18,12 @@ def facts_text(report: Report) -> str:
     facts = report.facts
     against = f" against {facts.target}" if facts.target else ""
     return f"{facts.test_type}{against}: {_load_text(facts)}; {_figures_text(report)}"
+
+
+def caption_text(report: Report) -> str:
+    """``nightly · FAIL · 2026-11-23 13:04 UTC``: which run a single picture is of."""
+    name = shortened(report.facts.name, NAME_MAX)
+    return " · ".join(part for part in (name, report.verdict.status, moment_text(report.facts.started_s)) if part)
 
 
 def _load_text(facts: Facts) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 NOT_MEASURED = "not measured"
 
@@ -61,6 +62,11 @@ def at_text(second: float | None) -> str:
         return f"{whole} s"
     hours, minutes, seconds = whole // 3600, whole % 3600 // 60, whole % 60
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def moment_text(epoch_s: float | None) -> str:
+    """``2026-11-23 13:04 UTC``, or nothing where nobody knows."""
+    return "" if epoch_s is None else datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def first_text(second: float | None) -> str:

@@ -14,6 +14,7 @@ from acgs_load.analysis.render_json import to_json
 from acgs_load.analysis.render_junit import to_junit
 from acgs_load.analysis.render_markdown import to_markdown
 from acgs_load.analysis.report import Report
+from acgs_load.analysis.story import caption_text
 from acgs_load.errors import UsageError
 
 JSON_NAME = "report.json"
@@ -37,20 +38,21 @@ def write_report(report: Report, folder: Path, *, json_only: bool = False) -> Pa
 def _write_for_people(report: Report, folder: Path) -> None:
     panels = [panel for panel in report.panels if not panel.empty]
     more = len(panels) * 2 // 3  # the other third is drawn while the page is made
-    rest = beside(lambda: _drawn(panels[:more]))
+    caption = caption_text(report)
+    rest = beside(lambda: _drawn(panels[:more], caption))
     _write(folder / "report.html", to_html(report).encode())
     _write(folder / "report.md", to_markdown(report).encode())
     _write(folder / "junit.xml", to_junit(report).encode())
     (folder / "charts").mkdir(exist_ok=True)
-    for name, picture in (_drawn(panels[more:]) | rest()).items():
+    for name, picture in (_drawn(panels[more:], caption) | rest()).items():
         _write(folder / "charts" / f"{name}.png", picture)
 
 
-def _drawn(panels: Sequence[Panel]) -> dict[str, bytes]:
+def _drawn(panels: Sequence[Panel], caption: str) -> dict[str, bytes]:
     """The pictures by name."""
     from acgs_load.analysis.drawing.png import to_png  # matplotlib takes longer to load than to draw a picture
 
-    return {panel.name: to_png(panel) for panel in panels}
+    return {panel.name: to_png(panel, caption) for panel in panels}
 
 
 def _write(path: Path, content: bytes) -> None:
