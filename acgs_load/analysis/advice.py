@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from acgs_load.analysis.groups import Group
+from acgs_load.analysis.judging.breaking import Step
 from acgs_load.analysis.judging.judged import Judged, holds
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.troubles import Trouble
@@ -15,6 +16,7 @@ from acgs_load.contract import AUTH_OPERATIONS, Outcome
 
 ADVICE_MAX = 6
 BLAMED = 3
+LISTED = frozenset({"Trust", "Gravest violation", "Most frequent error"})
 SLOW_FACTOR = 3.0
 """An operation this many times slower than the typical one is worth a look, whatever the limits say."""
 NEAR = 0.5
@@ -35,6 +37,7 @@ def advice_of(report: Report) -> list[Advice]:
     """The most telling first, at most ``ADVICE_MAX``."""
     found = [
         *_distrusted(report),
+        *_search_again(report),
         *_first_breach(report),
         *_worst_change(report),
         *_blame(report),
@@ -45,10 +48,34 @@ def advice_of(report: Report) -> list[Advice]:
     return found[:ADVICE_MAX]
 
 
+def looks_text(report: Report) -> list[str]:
+    """The same for forms that list what was found wrong themselves: what stands in that list is left out."""
+    return [f"{row.title.lower()}: {row.text}" for row in advice_of(report) if row.title not in LISTED]
+
+
 def _distrusted(report: Report) -> Iterator[Advice]:
     if report.verdict.status == "INVALID":
         text = "the figures may be the load generators' own; settle the reasons above and run again before reading on"
         yield Advice("Trust", text, "reading")
+
+
+def _search_again(report: Report) -> Iterator[Advice]:
+    """What to ask for where a test that looks for a breaking point did not find both of its sides."""
+    point = report.breaking_point
+    if point is None or report.verdict.interrupted:
+        return
+    if point.good is not None and point.broke is None:
+        text = f"every step held, so the breaking point lies higher: run again with {_load_flag(point.good, 2.0)}"
+        yield Advice("Ask for more", text, "steps")
+    elif point.good is None and point.broke is not None:
+        text = f"no step held, so it is not known what does: run again with {_load_flag(point.broke, 0.25)}"
+        yield Advice("Begin lower", text, "steps")
+
+
+def _load_flag(step: Step, factor: float) -> str:
+    if step.users is not None:
+        return f"--users {max(1, round(factor * step.users))}"
+    return f"--rate {max(1.0, factor * (step.rate or 0.0)):.3g}"
 
 
 def _worst_change(report: Report) -> Iterator[Advice]:

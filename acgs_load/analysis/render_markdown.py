@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from acgs_load.analysis.advice import looks_text
 from acgs_load.analysis.comparing.table import markdown_table
-from acgs_load.analysis.judging.judged import Judged
+from acgs_load.analysis.judging.judged import Judged, told_apart
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.troubles import summaries
@@ -17,6 +18,7 @@ REASONS_MAX = 6
 OPERATIONS_MAX = 8
 TROUBLES_MAX = 5
 CHANGES_MAX = 12
+LOOKS_MAX = 3
 SIGNS = {"PASS": "✅", "FAIL": "❌", "INVALID": "⚠️"}
 STATE_SIGNS = {"pass": "✅", "fail": "❌", "not_measured": "❔"}
 
@@ -28,7 +30,13 @@ def to_markdown(report: Report) -> str:
     lines = [f"## {SIGNS[verdict.status]} {status} — {_escaped(report.facts.name)}", "", _escaped(facts_text(report))]
     lines += _bullets(verdict.reasons, REASONS_MAX)
     lines += ["", *_thresholds(report)]
-    rest: list[str] = [*_special(report), *_troubles(report), *_operations(report), *_warnings(report)]
+    rest: list[str] = [
+        *_special(report),
+        *_bullets(looks_text(report), LOOKS_MAX),
+        *_troubles(report),
+        *_operations(report),
+        *_warnings(report),
+    ]
     room = LINES_MAX - len(lines)
     if len(rest) > room:
         rest = [*rest[: max(0, room - 1)], "- … more in report.html"]
@@ -43,8 +51,8 @@ def _bullets(texts: Sequence[str], most: int) -> list[str]:
 
 
 def _thresholds(report: Report) -> Iterator[str]:
-    rows = sorted(report.verdict.findings, key=lambda row: row.rank)
-    if not rows:
+    rows, apart = told_apart(report.verdict.findings)
+    if not report.verdict.findings:
         yield "No thresholds were set."
         return
     yield "| threshold | measured | margin | |"
@@ -53,6 +61,9 @@ def _thresholds(report: Report) -> Iterator[str]:
         yield _threshold(row)
     if len(rows) > 24:
         yield f"| … {len(rows) - 24} more in report.html | | | |"
+    if apart:
+        yield ""
+        yield f"Not measured, and not demanded: {', '.join(_code(row.expression) for row in apart)}"
 
 
 def _threshold(row: Judged) -> str:

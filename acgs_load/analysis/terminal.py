@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from acgs_load.analysis.judging.judged import Judged
+from acgs_load.analysis.advice import looks_text
+from acgs_load.analysis.judging.judged import Judged, told_apart
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.troubles import Trouble, summaries
@@ -21,6 +22,7 @@ COLOURS = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
 STATE_COLOURS = {"pass": "green", "fail": "red", "not_measured": "yellow"}
 REASONS_MAX = 8
 TROUBLES_MAX = 5
+LOOKS_MAX = 3
 EXAMPLE_MAX = 200
 
 
@@ -28,16 +30,26 @@ def print_report(report: Report, console: Console) -> None:
     """Print the verdict, and the path of the file that a person opens next."""
     console.print()
     if report.verdict.findings:
-        console.print(_table(report.verdict.findings))
+        _print_thresholds(report.verdict.findings, console)
     console.print(_headline(report))
     console.print(Text(facts_text(report)), highlight=False)
     _print_list(console, report.verdict.reasons, REASONS_MAX, "why", COLOURS[report.verdict.status])
     _print_list(console, findings_text(report), 6, "found", "bold")
+    _print_list(console, looks_text(report), LOOKS_MAX, "look", "cyan")
     _print_troubles(console, summaries([*report.violations, *report.errors]))
     _print_list(console, report.warnings, 6, "warning", "yellow")
     _print_list(console, report.notes, 6, "note", "dim")
     if report.written is not None:
         console.print(Text.assemble(("report ", "bold"), shown(report.written)), soft_wrap=True, highlight=False)
+
+
+def _print_thresholds(findings: Sequence[Judged], console: Console) -> None:
+    """A row each, as they were demanded; of many that nobody measured nor demanded the names alone."""
+    apart = told_apart(findings)[1]
+    console.print(_table(row for row in findings if row not in apart))
+    if apart:
+        names = ", ".join(row.expression for row in apart)
+        console.print(Text(f"not measured, and not demanded: {names}", style="dim"), highlight=False)
 
 
 def _headline(report: Report) -> Text:

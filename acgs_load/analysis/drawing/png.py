@@ -83,8 +83,15 @@ def _bands(axes: Axes, panel: Panel) -> None:
             axes.axvspan(band.from_s, band.to_s, color="#eef4fa", zorder=0)
         wide_s = (len(band.name) * LETTER_PT * (FONT - 3) / FONT + 4) / second_pt
         if band.from_s >= free_s and band.from_s + wide_s <= band.to_s:
-            place = {"xy": (band.from_s, 1), "xycoords": ("data", "axes fraction"), "xytext": (2, 8)}
-            axes.annotate(band.name, textcoords="offset points", fontsize=FONT - 3, color=SOFT, **place)
+            axes.annotate(
+                band.name,
+                (band.from_s, 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(2, 8),
+                textcoords="offset points",
+                fontsize=FONT - 3,
+                color=SOFT,
+            )
             free_s = band.from_s + wide_s
     for breach in panel.breaches:
         axes.axvspan(breach.from_s, breach.to_s, 1.01, 1.03, color=BREACH, linewidth=0, clip_on=False)

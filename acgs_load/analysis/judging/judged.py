@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,3 +83,15 @@ class Judged:
     def rank(self) -> int:
         """0 for what fails the run, 1 for what holds, 2 for what is only shown: the order in which people look."""
         return 1 if self.state == "pass" else 0 if self.decides else 2
+
+
+FEW = 3
+"""As many thresholds that nobody measured, nor demanded, have a row each; more of them share one."""
+
+
+def told_apart(rows: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]:
+    """The rows that are worth a line each in the order of ``rank``, and those that share one: not measured, and
+    deciding nothing."""
+    silent = [row for row in rows if row.state == "not_measured" and not row.decides]
+    apart = silent if len(silent) > FEW else []
+    return sorted((row for row in rows if row not in apart), key=lambda row: row.rank), apart

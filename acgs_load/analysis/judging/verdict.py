@@ -40,11 +40,19 @@ def _judged(run: Run, found: Finding, wanted: frozenset[str]) -> Judged:
     note = found.reason or ""
     if found.first_breach_s is not None:
         note = f"first failed at {at_text(found.first_breach_s)}"
-    if unowed:
+    if found.state == "not_measured" and _never_reached(run, threshold):
+        note = f"the run ended before {threshold.during}"
+    elif unowed:
         note = "not demanded" if not threshold.required else "none of its operations was sent"
     elif found.state == "not_measured" and threshold.measure in JUDGED_OPERATIONS:
         note = "its operations were sent or their objects missing; not one was answered in a way that could be judged"
     return Judged.of(found, decides=not breaking and not unowed, note=note)
+
+
+def _never_reached(run: Run, threshold: Threshold) -> bool:
+    """Whether it speaks of a phase that the plan has and the run did not come to."""
+    planned = {stage.name for stage in run.plan.stages}
+    return threshold.during in planned - {phase.name for phase in run.record.phases}
 
 
 def _owed(threshold: Threshold, wanted: frozenset[str]) -> bool:
@@ -78,9 +86,18 @@ def failure_text(row: Judged) -> str:
     if row.state == "not_measured":
         return f"{row.expression}: not measured{f' ({row.note})' if row.note else ''}"
     limit = f", {row.limit:g} demanded" if "baseline" in row.expression and row.limit is not None else ""
-    over = f" of {row.samples:,}" if row.unit == "ratio" and row.samples else ""
+    over = f" of {row.samples:,} {_counted(row.measure)}" if row.unit == "ratio" and row.samples else ""
     note = f" ({row.note})" if row.note else ""
     return f"{row.expression}: measured {value_text(row.value, row.unit)}{over}{limit}{note}"
+
+
+def _counted(measure: str) -> str:
+    """What a ratio's samples are."""
+    if measure.startswith("target_"):
+        return "samples"
+    return {"error_ratio": "requests", "throttled_ratio": "requests", "skipped_ratio": "requests"}.get(
+        measure, "answers checked"
+    )
 
 
 def _interrupted_text(run: Run) -> str:

@@ -91,11 +91,11 @@ class RateSearch:
         for threshold in self._thresholds:
             found = judge_between(threshold, self._timeline, from_second, to_second)
             if found.state == "fail":
-                broke.append(f"{threshold.expression}: {found.value:.4g}")
+                broke.append(f"{threshold.expression}: {_told(found.value, found.unit)}")
         part = self._timeline.slice(None, None, from_second, to_second)
         throughput_rps = measure("throughput_rps", part).value or 0.0
         if throughput_rps < OFFERED_SHARE * step.rate:
-            broke.append(f"throughput_rps >= {OFFERED_SHARE:g} × {step.rate:g}: {throughput_rps:.4g}")
+            broke.append(f"throughput_rps >= {OFFERED_SHARE:g} × {step.rate:g}: {_told(throughput_rps, 'rps')}")
         self._bracket.learn(step.rate, not broke)
         self._steps.append(
             {
@@ -137,3 +137,12 @@ def _worked_off(course: Course) -> bool:
     """Whether no arrival waits for a user any more."""
     counts = course.crew.arrivals()
     return counts is None or counts["scheduled"] - counts["sent"] - counts["unsent"] <= 0
+
+
+def _told(value: float | None, unit: str) -> str:
+    """A measured value with its unit, for the record of the search: ``11,946 ms``, ``2.4 %``, ``59.8 RPS``."""
+    if value is None:
+        return "not measured"
+    if unit == "ratio":
+        return f"{100 * value:.4g} %"
+    return f"{value:,.{0 if value >= 100 else 1}f} {'RPS' if unit == 'rps' else unit}"
