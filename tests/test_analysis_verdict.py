@@ -40,7 +40,7 @@ def test_a_good_run_passes(fixture):
 
 
 INVALID = {
-    "a process above 90 % for 3 s": (lambda f: heat(f), "saturated: worker-1 above 90%"),
+    "a process above 90 % for 3 s": (lambda f: heat(f), "saturated: worker-1 above 90 %"),
     "the master above 90 % for 3 s": (lambda f: heat(f, "master"), "saturated: master"),
     "a saturated process that skips a row": (lambda f: heat(f, seconds=(10, 12)) or drop(f, 11), "for 3 s in a row"),
     "long stalls": (lambda f: heat(f, seconds=(10, 15), cpu=0.3, lag_ms=180), "loop of worker-1 adds up to 55 ms"),

@@ -121,7 +121,7 @@ def test_more_than_a_second_lost_is_no_longer_believed(tmp_path):
         )
         salvage(RunFolder(tmp_path))
         reasons = report_of(load_run(RunFolder(tmp_path))).verdict.reasons
-        assert any("1 of 2 workers lost: 0 (eu)" in reason for reason in reasons) is not believed, reasons
+        assert any("1 of 2 workers lost: worker 0 (eu)" in reason for reason in reasons) is not believed, reasons
         assert (
             any("samples counted by workers never reached the master" in reason for reason in reasons) is not believed
         )
@@ -211,7 +211,7 @@ def test_a_run_whose_spools_are_not_all_there_keeps_what_the_master_had(tmp_path
     assert _samples(tmp_path) == 25
     verdict = report_of(load_run(RunFolder(tmp_path))).verdict
     assert (verdict.status, verdict.interrupted) == ("INVALID", True)
-    assert any("1 of 2 workers lost: 1 (eu)" in reason for reason in verdict.reasons), verdict.reasons
+    assert any("1 of 2 workers lost: worker 1 (eu)" in reason for reason in verdict.reasons), verdict.reasons
 
 
 def test_a_run_of_another_machine_is_over_once_its_folder_is_quiet(tmp_path):

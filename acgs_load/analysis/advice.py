@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from acgs_load.analysis.comparing.comparison import Word
 from acgs_load.analysis.groups import Group
 from acgs_load.analysis.judging.breaking import Step
 from acgs_load.analysis.judging.judged import Judged, holds
@@ -19,9 +20,13 @@ BLAMED = 3
 LISTED = frozenset({"Trust", "Gravest violation", "Most frequent error"})
 SLOW_FACTOR = 3.0
 """An operation this many times slower than the typical one is worth a look, whatever the limits say."""
+MANY = 0.05
+"""From this share of errors on, they are why answers are few."""
 NEAR = 0.5
 """Of the thresholds that hold, one with less room than this is worth a look."""
 PERCENTILES = {f"latency_{name}_ms": name for name in ("p50", "p75", "p90", "p95", "p99", "p99_9")}
+
+TIMES = {**PERCENTILES, "latency_avg_ms": "mean"}
 
 
 class Advice(NamedTuple):
@@ -42,8 +47,7 @@ def advice_of(report: Report) -> list[Advice]:
         *_worst_change(report),
         *_blame(report),
         *_troubles(report),
-        *_slowest(report),
-        *_nearest(report),
+        *(() if report.verdict.status == "INVALID" else (*_slowest(report), *_nearest(report))),
     ]
     return found[:ADVICE_MAX]
 
@@ -79,13 +83,17 @@ def _load_flag(step: Step, factor: float) -> str:
 
 
 def _worst_change(report: Report) -> Iterator[Advice]:
-    """The operation that became worse by the largest share."""
+    """The operation that became worse by the largest share, and whether there was enough to compare."""
     changes = report.comparison.changes if report.comparison else ()
-    worse = [one for one in changes if one.operation and one.beyond and one.measure in PERCENTILES]
+    worse = [one for one in changes if one.operation and one.beyond and one.measure in TIMES]
     if worse:
         worst = max(worse, key=lambda one: one.worse or 0.0)
         figures = f"{value_text(worst.baseline, worst.unit)} before, {value_text(worst.value, worst.unit)} now"
-        yield Advice("Largest regression", f"{worst.operation}: {PERCENTILES[worst.measure]} {figures}", "comparison")
+        yield Advice("Largest regression", f"{worst.operation}: {TIMES[worst.measure]} {figures}", "comparison")
+    together = [one for one in changes if not one.operation]
+    if together and all(one.word is Word.UNKNOWN for one in together):
+        text = "of all operations together no figure can be told from chance: run both of them for longer"
+        yield Advice("Too little data", text, "comparison")
 
 
 def _first_breach(report: Report) -> Iterator[Advice]:
@@ -162,8 +170,11 @@ def _errors_text(report: Report) -> str | None:
 def _throughput_text(report: Report, row: Judged) -> str:
     cpu = report.target.cpu_mean if report.target else None
     busy = f"; the target's CPU was at {value_text(cpu, 'ratio')}" if cpu is not None else ""
-    closed = "; closed load: slow answers hold users back" if report.facts.load == "closed" else ""
-    return f"{value_text(row.value, 'rps')} where {value_text(row.limit, 'rps')} were demanded{busy}{closed}"
+    errors = report.measures["error_ratio"].value or 0.0
+    why = f"; {value_text(errors, 'ratio')} of the requests were errors, which are no answers" if errors > MANY else ""
+    if not why and report.facts.load == "closed":
+        why = "; closed load: slow answers hold users back"
+    return f"{value_text(row.value, 'rps')} where {value_text(row.limit, 'rps')} were demanded{busy}{why}"
 
 
 def _troubles(report: Report) -> Iterator[Advice]:
@@ -208,6 +219,7 @@ def _nearest(report: Report) -> Iterator[Advice]:
         and row.decides
         and row.margin is not None
         and row.limit not in (None, 1.0)
+        and not (row.measure.startswith("throughput") and report.facts.load == "open")  # nobody sends more
         and not (row.unit == "ratio" and row.value == 1.0)  # nothing can be better
     ]
     row = min(rows, key=lambda row: row.margin or 0.0, default=None)

@@ -16,13 +16,15 @@ from acgs_load.analysis.drawing.page_policy import policy_of
 from acgs_load.analysis.drawing.page_script import TEMPLATES, drawn_panels, script_of
 from acgs_load.analysis.drawing.palette import INKS
 from acgs_load.analysis.drawing.shapes import drawing_of
+from acgs_load.analysis.evidence import evidence_of
 from acgs_load.analysis.judging.assurances import assurances
-from acgs_load.analysis.judging.judged import Judged
+from acgs_load.analysis.judging.judged import Judged, told_apart
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
 from acgs_load.analysis.trouble_rows import rows_of
-from acgs_load.analysis.wording import NOT_MEASURED, at_text, margin_text, value_text
+from acgs_load.analysis.wording import NOT_MEASURED, at_text, margin_text, moment_text, value_text
+from acgs_load.contract import Outcome
 
 BESIDE = "Beside the baseline"
 BAR = 100.0
@@ -45,6 +47,7 @@ def to_html(report: Report) -> str:
         percent=_percent,
         bar=bar_width,
         plain=_plain,
+        opened=_opened,
         moved=moved_text,
         interval=interval_text,
         state=state_of,
@@ -58,6 +61,7 @@ def _shown(report: Report) -> dict[str, Any]:
     drawn = drawn_panels(report)
     end_s = max((panel.end_s for panel in drawn), default=report.facts.duration_s or 1.0)
     promises, advice = assurances(report), advice_of(report)
+    findings, apart = told_apart(report.verdict.findings)
     return {
         "report": report,
         "verdict": report.verdict,
@@ -65,13 +69,18 @@ def _shown(report: Report) -> dict[str, Any]:
         "started": timestamp(report.facts.started_s),
         "headline": facts_text(report),
         "found": findings_text(report),
-        "findings": sorted(report.verdict.findings, key=lambda row: row.rank),
+        "findings": findings,
+        "apart": apart,
+        "evidence": evidence_of(report),
+        "moment": moment_text(report.facts.started_s),
         "states": _states(report),
         "not_measured": NOT_MEASURED,
         "advice": advice,
         "violations": list(rows_of(report.violations)),
         "errors": list(rows_of(report.errors)),
         "assurances": promises,
+        "checked": bool(promises),
+        "throttled": any(group.outcomes.get(Outcome.THROTTLED) for group in report.operations),
         "drawings": [drawing_of(panel) for panel in drawn],
         "undrawn": [panel.title for panel in report.panels if panel.empty],
         "unseen": [panel.title.lower() for panel in report.panels if not panel.empty and panel not in drawn],
@@ -100,6 +109,9 @@ def _sections(report: Report, promised: bool) -> list[tuple[str, str]]:
         ("steps", "Steps", bool(report.breaking_point and report.breaking_point.steps)),
         ("comparison", BESIDE, report.comparison is not None and not compared_only),
         ("operations", "Operations", bool(report.operations)),
+        ("scenarios", "Scenarios", bool(report.scenarios)),
+        ("regions", "Regions", len(report.regions) > 1),
+        ("phases", "Phases", bool(report.phases)),
         ("closeups", "A closer look", bool(report.closeups)),
         ("promises", "Compliance", promised),
         ("reading", "How to read this", True),
@@ -130,6 +142,11 @@ def bar_width(row: Judged) -> float | None:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _opened(text: str) -> str:
+    """A sentence with a capital, unless it begins with the name of a measure."""
+    return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
 
 
 def _plain(value: object) -> str:

@@ -32,7 +32,7 @@ def to_markdown(report: Report) -> str:
     lines += ["", *_thresholds(report)]
     rest: list[str] = [
         *_special(report),
-        *_bullets(looks_text(report), LOOKS_MAX),
+        *_looks(report),
         *_troubles(report),
         *_operations(report),
         *_warnings(report),
@@ -80,6 +80,14 @@ def _special(report: Report) -> Iterator[str]:
     if report.comparison and report.comparison.changes:
         yield ""
         yield from markdown_table(report.comparison, CHANGES_MAX)
+
+
+def _looks(report: Report) -> Iterator[str]:
+    texts = looks_text(report)[:LOOKS_MAX]
+    if texts:
+        yield ""
+        yield "**What to look at next**"
+        yield from (f"- {_escaped(text)}" for text in texts)
 
 
 def _troubles(report: Report) -> Iterator[str]:

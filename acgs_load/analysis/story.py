@@ -28,13 +28,14 @@ def caption_text(report: Report) -> str:
 
 def _load_text(facts: Facts) -> str:
     parts = []
+    early = facts.ended_by == "broken"
     if facts.users_max is not None:
-        parts.append(f"{facts.users_max:,} users")
+        parts.append(f"{facts.users_max:,} users{' planned' if early else ''}")
     if facts.load != "unknown":
         rate = f" of {facts.rate:g} RPS" if facts.rate else ""
         parts.append(f"{facts.load} load{rate}")
     if facts.duration_s is not None:
-        parts.append(at_text(facts.duration_s))
+        parts.append(f"{at_text(facts.duration_s)}{', ended early as it broke' if early else ''}")
     return ", ".join(parts) or "load unknown"
 
 

@@ -35,7 +35,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(Text(facts_text(report)), highlight=False)
     _print_list(console, report.verdict.reasons, REASONS_MAX, "why", COLOURS[report.verdict.status])
     _print_list(console, findings_text(report), 6, "found", "bold")
-    _print_list(console, looks_text(report), LOOKS_MAX, "look", "cyan")
+    _print_list(console, looks_text(report)[:LOOKS_MAX], LOOKS_MAX, "look", "cyan")
     _print_troubles(console, summaries([*report.violations, *report.errors]))
     _print_list(console, report.warnings, 6, "warning", "yellow")
     _print_list(console, report.notes, 6, "note", "dim")

@@ -45,7 +45,7 @@ def losses(run: Run) -> Iterator[str]:
     if record.samples_lost and record.samples_lost > made_good:
         yield (
             f"{record.samples_lost:,} samples counted by workers never reached the master; "
-            "check the network between them, raise stop-timeout, and run again"
+            "check the network between them and what the workers' logs end with, and run again"
         )
 
 
@@ -89,5 +89,5 @@ def gaps(record: RunRecord) -> Iterator[Gap]:
 
 
 def _named(lost: Iterable[Worker]) -> str:
-    names = [worker.where for worker in lost]
+    names = [f"worker {worker.where}" for worker in lost]
     return f": {', '.join(names[:NAMED_MAX])}" if names else ""

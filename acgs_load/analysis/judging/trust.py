@@ -53,9 +53,10 @@ def _saturation(run: Run) -> Iterator[str]:
     hot = [process for process in seen if process.saturated_s >= SATURATED_S]
     if hot:
         worst = max(hot, key=lambda process: process.saturated_s)
+        which = f" ({worst.name})" if len(hot) > 1 else ""
         yield (
-            f"load generator saturated: {_named(process.name for process in hot)} above {SATURATED_CPU:.0%} of a core, "
-            f"{worst.name} for {worst.saturated_s} s in a row; latencies contain the generator's own queue. "
+            f"load generator saturated: {_named(process.name for process in hot)} above {100 * SATURATED_CPU:.0f} % "
+            f"of a core for {worst.saturated_s} s in a row{which}; latencies contain the generator's own queue. "
             "Use more workers or machines, or fewer users"
         )
     late = [process for process in seen if process.generates and process.loop_lag_p99_ms > LAG_LIMIT_MS]

@@ -42,6 +42,8 @@ def _judged(run: Run, found: Finding, wanted: frozenset[str]) -> Judged:
         note = f"first failed at {at_text(found.first_breach_s)}"
     if found.state == "not_measured" and _never_reached(run, threshold):
         note = f"the run ended before {threshold.during}"
+    elif found.state == "not_measured" and threshold.measure == "throughput_peak_rps" and not threshold.labels:
+        note = "the run has no ten seconds in a row to take it from"
     elif unowed:
         note = "not demanded" if not threshold.required else "none of its operations was sent"
     elif found.state == "not_measured" and threshold.measure in JUDGED_OPERATIONS:

@@ -69,7 +69,7 @@
       const left = Math.max(bbox.left, u.valToPos(band.from_s, "x", true)) + 4 * ratio;
       const wide = ctx.measureText(band.name).width;
       if (left < free || left + wide > u.valToPos(band.to_s, "x", true)) continue;
-      write(band.name, left, bbox.top + bbox.height - 6 * ratio);
+      write(band.name, left, bbox.top - 13 * ratio);
       free = left + wide + 8 * ratio;
     }
     ctx.restore();
@@ -149,7 +149,7 @@
       dash: data.dashes[line.colour], points: { show: data.times_s.length < 2 || line.values.filter((v) => v !== null).length === 1 },
     }));
     return {
-      width, height: narrow() ? 210 : 255, padding: [10, panel.right ? 0 : narrow() ? 42 : 54, 0, 0],
+      width, height: narrow() ? 224 : 269, padding: [26, panel.right ? 0 : narrow() ? 42 : 54, 0, 0],
       scales: { x: { time: false, min: 0, max: data.end_s }, y: { distr: panel.log ? 3 : 1, range: [panel.low, panel.high] }, ...(panel.right ? { right: { range: [panel.right.low, panel.right.high] } } : {}) },
       axes: axes(panel), series: [{}, ...series], legend: { show: false },
       cursor: { y: false, sync: { key: "run", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
