@@ -122,7 +122,7 @@ def test_shares_leave_logins_out(known):
     assert shares["tenant"]["share_planned"] == pytest.approx(0.30)
     assert shares["tenant"]["share"] == pytest.approx(25 * 3 * 4 / REQUESTS)
     assert sum(entry["share"] for entry in known["scenarios"]) == pytest.approx(1)
-    assert any("tenant 15.5% (mix 30.0%)" in text for text in known["warnings"])
+    assert any("tenant 15.5 % (mix 30.0 %)" in text for text in known["warnings"])
 
 
 def test_regions(known):

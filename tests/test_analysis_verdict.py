@@ -53,7 +53,7 @@ INVALID = {
         lambda f: f.run.update(user_errors=1, errors=["KeyError: 'x'"]),
         "first: KeyError: 'x';",
     ),
-    "unsent arrivals": (lambda f: f.run.update(arrivals=arrivals(11)), "11 of 1,000 arrivals (1.1%)"),
+    "unsent arrivals": (lambda f: f.run.update(arrivals=arrivals(11)), "11 of 1,000 arrivals (1.1 %)"),
     "clocks apart": (lambda f: f.run.update(clock_skew_ms=-1001), "differ by 1,001 ms"),
     "nobody watched": (lambda f: f.health.clear(), "nobody watched"),
 }
@@ -113,7 +113,7 @@ def test_users_without_a_token_fail_the_run(fixture):
     tokens(fixture, 2)
     found = verdict(fixture)
     assert (found.status, found.exit_code) == ("FAIL", ExitCode.FAILED)
-    assert "2 of 100 users (2.0%)" in found.reasons[0]
+    assert "2 of 100 users (2.0 %)" in found.reasons[0]
     tokens(fixture, 1)
     report = report_of(load_run(fixture.write()))
     assert any("1 of 100 users" in text for text in report.warnings)

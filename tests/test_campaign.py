@@ -135,7 +135,7 @@ def test_a_breaking_type_must_name_where_it_broke():
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        ("stall", "3 of 100 users (3.0%) had no token after the ramp, more than 1%"),
+        ("stall", "3 of 100 users (3.0 %) had no token after the ramp, more than 1 %"),
         ("deny-all", "decision_correctness = 1: not measured (not one was answered in a way that could be judged)"),
     ],
 )

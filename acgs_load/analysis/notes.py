@@ -10,7 +10,7 @@ from acgs_load.analysis.judging.losses import loss_warnings
 from acgs_load.analysis.judging.machines import added_by_generators, added_ms, target_load
 from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless, why_unsent
 from acgs_load.analysis.reading.load import Run
-from acgs_load.analysis.wording import at_text, value_text
+from acgs_load.analysis.wording import at_text, share_text, value_text
 from acgs_load.measures import Measure
 from acgs_load.unverified import INSECURE, is_unverified
 
@@ -76,7 +76,9 @@ def _shares(run: Run) -> Iterator[str]:
     shares = {name: (run.plan.mix.get(name, 0) / weights, count / total) for name, count in sent.items()}
     off = {name: share for name, share in shares.items() if abs(share[0] - share[1]) > SHARE_SLACK}
     if off:
-        told = ", ".join(f"{name} {actual:.1%} (mix {planned:.1%})" for name, (planned, actual) in off.items())
+        told = ", ".join(
+            f"{name} {share_text(actual)} (mix {share_text(planned)})" for name, (planned, actual) in off.items()
+        )
         yield f"shares of the requests are off the mix: {told}"
 
 

@@ -10,7 +10,7 @@ from acgs_load.analysis.troubles import Trouble
 
 NO_STATUS = "none"
 """No answer came, so there was no status."""
-_STATUS = re.compile(r"\bstatus (\d{3})\b|\banswered (\d{3})\b")
+_STATUS = re.compile(r"\bstatus (\d{3})\b|\banswered (\d{3})\b|^HTTPError\(.(\d{3}) ")
 
 
 @dataclass(frozen=True, slots=True)

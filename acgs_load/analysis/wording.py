@@ -32,6 +32,11 @@ def _percent(value: float) -> str:
     return f"{percent:.3g}" if percent < 1 else "99.9999999"
 
 
+def share_text(share: float) -> str:
+    """``15.8 %``: a part of a whole, to a tenth."""
+    return f"{100 * share:.1f} %"
+
+
 def _bytes(value: float) -> str:
     power = min(4, int(math.log(max(1.0, abs(value)), 1024)))
     return f"{value / 1024**power:,.{0 if power == 0 else 1}f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"

@@ -8,7 +8,7 @@ from acgs_load.analysis.judging.losses import losses
 from acgs_load.analysis.judging.machines import LAG_LIMIT_MS, SATURATED_CPU, SATURATED_S, health_in_run, processes
 from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.reading.record import Arrivals
-from acgs_load.analysis.wording import shortened
+from acgs_load.analysis.wording import share_text, shortened
 
 UNSENT_LIMIT = 0.01
 """Share of the arrivals of an open load that may stay unsent."""
@@ -73,9 +73,9 @@ def _arrivals(run: Run) -> Iterator[str]:
     arrivals = run.record.arrivals
     if arrivals and arrivals.scheduled and arrivals.unsent / arrivals.scheduled > UNSENT_LIMIT:
         yield (
-            f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals ({arrivals.unsent / arrivals.scheduled:.1%}) "
-            f"were never sent, {why_unsent(arrivals)}: the rate asked for was not offered. "
-            "Raise --users, or lower --rate"
+            f"{arrivals.unsent:,} of {arrivals.scheduled:,} arrivals "
+            f"({share_text(arrivals.unsent / arrivals.scheduled)}) were never sent, {why_unsent(arrivals)}: "
+            "the rate asked for was not offered. Raise --users, or lower --rate"
         )
 
 
@@ -103,10 +103,11 @@ def tokenless(run: Run) -> tuple[str | None, str | None]:
         return None, None
     everybody = users.reached or users.wanted
     share = users.without_token / everybody if everybody else 1.0
-    said = f"{users.without_token:,} of {everybody:,} users ({share:.1%}) had no token after the ramp"
+    said = f"{users.without_token:,} of {everybody:,} users ({share_text(share)}) had no token after the ramp"
     if share > TOKENLESS_LIMIT:
         return (
-            f"{said}, more than {TOKENLESS_LIMIT:.0%}: they sent no load; check accounts and auth_login's errors",
+            f"{said}, more than {100 * TOKENLESS_LIMIT:.0f} %: they sent no load; "
+            "check accounts and auth_login's errors",
             None,
         )
     return None, f"{said}; see auth_login's errors"
