@@ -12,6 +12,7 @@ from run_fixture import STARTED, RunFixture
 from acgs_load.analysis.judge import analyse, report_of
 from acgs_load.analysis.judging.machines import machine_measures
 from acgs_load.analysis.reading.load import load_run
+from acgs_load.analysis.render_html import to_html
 from acgs_load.analysis.render_json import to_object
 from acgs_load.analysis.terminal import print_report
 from acgs_load.errors import UsageError
@@ -142,3 +143,11 @@ def test_a_probe_that_is_none_is_named_with_its_line(fixture, probe):
     fixture.health[0] = fixture.health[0]._replace(probe=probe)
     with pytest.raises(UsageError, match=r"generators\.csv, line 2"):
         load_run(fixture.write())
+
+
+def test_the_first_screen_does_not_call_the_generators_innocent_of_latencies_that_are_theirs(fixture):
+    """It says so, and leads to the note with the figures."""
+    clear, unclear = to_html(report(fixture)), to_html(report(probed(fixture, [9.0] * 100)))
+    assert "nothing was found wrong with the load generators" in clear
+    assert "nothing was found wrong with the load generators" not in unclear
+    assert "latency is not clearly above what they add themselves" in unclear

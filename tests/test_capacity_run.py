@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import quiet_locust  # noqa: F401  # before anything that imports Locust
 from running import gateway, run
+
+from acgs_load.traffic.master.rate_search import _told
 
 PLANTED_RPS = 100
 
@@ -19,3 +22,12 @@ def test_capacity_of_the_gateway_is_found_within_a_tenth(tmp_path):
     assert point["broke"]["rate"] > point["capacity_rps"]
     assert point["knee"]["highest_rps"] == pytest.approx(PLANTED_RPS, rel=0.1)
     assert f"holds {point['capacity_rps']:g} RPS at p95" in " ".join(ended.output.split())
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(11_946.3, "ms", "11,946 ms"), (5.5, "rps", "5.5 RPS"), (0.0243, "ratio", "2.43 %"), (None, "ms", "not measured")],
+)
+def test_the_record_of_a_search_tells_values_with_their_units(value, unit, text):
+    """Never as a power of ten."""
+    assert _told(value, unit) == text

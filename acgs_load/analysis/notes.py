@@ -21,6 +21,8 @@ GAPLESS, EDGE_S = 0.9, 2.0
 """The target's CPU and memory may be unknown in this little of the hold phases, and in two seconds at their edges."""
 CLEAR = 3.0
 """A latency this many times what the generator adds at the same percentile is clearly the target's."""
+UNCLEAR = "latency is not clearly above what the generator added"
+"""How the note begins that tells of latencies which are no news of the target."""
 CLEAR_AT = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -122,6 +124,6 @@ def _added(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:
             f"{name} {value_text(latencies[name], 'ms')} with {value_text(added[name], 'ms')} added" for name in unclear
         )
         yield (
-            f"latency is not clearly above what the generator added ({pairs}), so do not read it as the target's: "
+            f"{UNCLEAR} ({pairs}), so do not read it as the target's: "
             "leave cores for the generators, use more workers, or fewer users"
         )

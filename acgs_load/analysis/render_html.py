@@ -19,6 +19,7 @@ from acgs_load.analysis.drawing.shapes import drawing_of
 from acgs_load.analysis.evidence import evidence_of
 from acgs_load.analysis.judging.assurances import assurances
 from acgs_load.analysis.judging.judged import Judged, told_apart
+from acgs_load.analysis.notes import UNCLEAR
 from acgs_load.analysis.render_json import timestamp
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
@@ -72,6 +73,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "findings": findings,
         "apart": apart,
         "evidence": evidence_of(report),
+        "unclear": any(text.startswith(UNCLEAR) for text in report.notes),
         "moment": moment_text(report.facts.started_s),
         "states": _states(report),
         "not_measured": NOT_MEASURED,
