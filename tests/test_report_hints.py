@@ -78,6 +78,13 @@ def test_a_search_that_found_one_side_only_says_how_to_find_the_other(tmp_path, 
     assert not title or told[title].text.endswith(flag)
 
 
+def test_markdown_begins_with_the_answer(tmp_path):
+    """The breaking point stands before the thresholds, and once."""
+    text = to_markdown(report(stairs(tmp_path, broken_from=30)))
+    assert text.index("breaking point: held 20 users") < text.index("| threshold |")
+    assert text.count("breaking point:") == 1
+
+
 def test_a_step_that_was_not_reached_is_called_that(tmp_path):
     """Of a stress test that ended once it broke; its headline says that it did, and how many users were planned."""
     plan = plan_of(
@@ -136,6 +143,7 @@ def test_what_was_not_checked_is_no_zero(csv):
     heads = [head.text for head in tree(to_html(csv)).one("table", data_table="operation").all("th", scope="col")]
     assert "errors" in heads
     assert not {"violations", "compliance", "throttled"} & set(heads)
+    assert "violations" not in to_markdown(csv)
 
 
 def test_a_status_in_an_error_of_requests_is_read(csv):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from acgs_load.analysis.advice import looks_text
 from acgs_load.analysis.comparing.table import markdown_table
+from acgs_load.analysis.judging.assurances import assurances
 from acgs_load.analysis.judging.judged import Judged, told_apart
 from acgs_load.analysis.report import Report
 from acgs_load.analysis.story import facts_text, findings_text
@@ -19,6 +20,7 @@ OPERATIONS_MAX = 8
 TROUBLES_MAX = 5
 CHANGES_MAX = 12
 LOOKS_MAX = 3
+FOUND_MAX = 4
 SIGNS = {"PASS": "✅", "FAIL": "❌", "INVALID": "⚠️"}
 STATE_SIGNS = {"pass": "✅", "fail": "❌", "not_measured": "❔"}
 
@@ -29,6 +31,7 @@ def to_markdown(report: Report) -> str:
     status = f"{verdict.status}{' (interrupted)' if verdict.interrupted else ''}"
     lines = [f"## {SIGNS[verdict.status]} {status} — {_escaped(report.facts.name)}", "", _escaped(facts_text(report))]
     lines += _bullets(verdict.reasons, REASONS_MAX)
+    lines += _answer(report)
     lines += ["", *_thresholds(report)]
     rest: list[str] = [
         *_special(report),
@@ -72,8 +75,13 @@ def _threshold(row: Judged) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _answer(report: Report) -> list[str]:
+    """Of a test that looks for a breaking point, what it found: before its thresholds, which say where it broke."""
+    return _bullets(findings_text(report), FOUND_MAX) if report.breaking_point else []
+
+
 def _special(report: Report) -> Iterator[str]:
-    texts = findings_text(report)
+    texts = [] if report.breaking_point else findings_text(report)
     if texts:
         yield ""
         yield from (f"- {_escaped(text)}" for text in texts)
@@ -109,12 +117,13 @@ def _operations(report: Report) -> Iterator[str]:
         return
     slowest = sorted(timed, key=lambda group: -(group.latency.percentiles_ms["p95"] or 0))[:OPERATIONS_MAX]
     yield ""
-    yield "| slowest operations | requests | p50 | p95 | p99 | errors | violations |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    checked = bool(assurances(report))  # of answers that nobody checked, 0 violations would be a lie
+    yield f"| slowest operations | requests | p50 | p95 | p99 | errors |{' violations |' if checked else ''}"
+    yield f"| --- | ---: | ---: | ---: | ---: | ---: |{' ---: |' if checked else ''}"
     for group in slowest:
         times = " | ".join(value_text(group.latency.percentiles_ms[name], "ms") for name in ("p50", "p95", "p99"))
-        violations = sum(group.violations.values())
-        yield f"| {_escaped(group.name)} | {group.requests:,} | {times} | {group.errors:,} | {violations:,} |"
+        violations = f" {sum(group.violations.values()):,} |" if checked else ""
+        yield f"| {_escaped(group.name)} | {group.requests:,} | {times} | {group.errors:,} |{violations}"
 
 
 def _warnings(report: Report) -> Iterator[str]:
