@@ -32,7 +32,8 @@ def to_markdown(report: Report) -> str:
     lines = [f"## {SIGNS[verdict.status]} {status} — {_escaped(report.facts.name)}", "", _escaped(facts_text(report))]
     lines += _bullets(verdict.reasons, REASONS_MAX)
     lines += _answer(report)
-    lines += ["", *_thresholds(report)]
+    if report.verdict.findings or not report.comparison:  # two runs held against each other are judged by no threshold
+        lines += ["", *_thresholds(report)]
     rest: list[str] = [
         *_special(report),
         *_looks(report),
