@@ -45,10 +45,11 @@ def test_a_target_that_holds_nothing_has_no_capacity():
     assert bracket.broke < 1.5
 
 
-def _play_search(tmp_path, capacity, duration_s=400.0, waiting=lambda _: 0):
+def _play_search(tmp_path, capacity, duration_s=400.0, waiting=lambda _: 0, logged_in=lambda _: 10):
     """A search against a target that answers in time up to ``capacity``.
 
-    ``waiting`` tells how many arrivals wait for a user at a second of the run.
+    ``waiting`` tells how many arrivals wait for a user at a second of the run, ``logged_in`` how many of the ten users
+    have a token.
     """
     flags = {"test_type": "capacity", "duration": f"{duration_s:g}s", "users": 10}
     plan = plan_of("latency_p95_ms <= 200", flags=flags)
@@ -64,11 +65,12 @@ def _play_search(tmp_path, capacity, duration_s=400.0, waiting=lambda _: 0):
             slow = rate > capacity
             counts = arrival_counts()
             counts["scheduled"] += waiting(tick // 2)
+            told_too = {"arrivals": counts, "users": 10, "logged_in": logged_in(tick // 2)}
             if rate:
                 window = window_at(tick // 2 - 1, int(min(rate, capacity)), latency_s=1.0 if slow else 0.05)
-                course.take_report(course.crew.get("a"), report_of(window, arrivals=counts))
+                course.take_report(course.crew.get("a"), report_of(window, **told_too))
             else:
-                course.take_report(course.crew.get("a"), report_of(arrivals=counts))
+                course.take_report(course.crew.get("a"), report_of(**told_too))
         search.look(course)
         if course.ended_by:
             break
@@ -127,6 +129,21 @@ def test_arrivals_that_nobody_ever_takes_do_not_hold_a_search_up(tmp_path):
     step_s = course.plan.search.step_s
     assert _longest_gap_s(course) <= 2 * step_s
     assert any(phase.name.startswith("pause") for phase in course.phases.until(60.0))
+
+
+def test_a_search_waits_for_users_who_still_log_in(tmp_path):
+    """Logins that queue at a slow target are not the load of the first step."""
+    course = _play_search(tmp_path, 100, logged_in=lambda second: min(10, second // 4))
+    assert course.search["steps"][0]["from_s"] >= 40
+    assert 95 <= course.search["held_rps"] <= 100
+    assert [phase.name for phase in course.phases.until(60.0) if not phase.hold][-1].startswith("pause")
+
+
+def test_users_who_are_never_let_in_do_not_hold_a_search_up(tmp_path):
+    """A third of the run is the most that is waited."""
+    course = _play_search(tmp_path, 100, logged_in=lambda _: 3)
+    assert 400 / 3 <= course.search["steps"][0]["from_s"] <= 400 / 3 + 20
+    assert course.search["held_rps"] is not None
 
 
 def _play_thresholds(tmp_path, plan, latency_s, seconds=60):

@@ -28,6 +28,10 @@ LOOK_S = 1.0
 GRACE_S = 3.0
 """Arrivals that wait this long after a step that held are a backlog, and not the last requests of that step."""
 
+TOKENLESS_SHARE = 0.01
+"""So many users may be without a token (contract, section 5)."""
+LOGIN_SHARE_MAX = 1 / 3
+
 
 class _Step(NamedTuple):
     rate: float
@@ -64,14 +68,19 @@ class RateSearch:
             self._begin_or_wait(course, elapsed_s)
 
     def _begin_or_wait(self, course: Course, elapsed_s: float) -> None:
-        """Begin the next step once no arrival waits any more, and in any case after the time of one step.
+        """Begin the next step once nothing is under way that would count against it, and in any case after a while.
 
-        Arrivals that a lost worker had taken, or that a target which hangs holds, may wait for ever.
+        Before the first step those are users who still log in, later arrivals that wait. Users whom a target never lets
+        in, or arrivals that a lost worker had taken, may wait for ever.
         """
         waited_s = elapsed_s - self._begin_s
-        if not self._steps or _worked_off(course) or waited_s >= self._search.step_s:
+        if self._steps:
+            clear, patience_s, grace_s = _worked_off(course), self._search.step_s, GRACE_S
+        else:
+            clear, patience_s, grace_s = _logged_in(course), _login_patience_s(course, self._begin_s), 0.0
+        if clear or waited_s >= patience_s:
             self._begin(course, max(elapsed_s + AHEAD_S, self._begin_s))
-        elif waited_s >= GRACE_S and not self._paused:
+        elif waited_s >= grace_s and not self._paused:
             self._pause(course)
 
     def _begin(self, course: Course, from_s: float) -> None:
@@ -137,6 +146,17 @@ def _worked_off(course: Course) -> bool:
     """Whether no arrival waits for a user any more."""
     counts = course.crew.arrivals()
     return counts is None or counts["scheduled"] - counts["sent"] - counts["unsent"] <= 0
+
+
+def _logged_in(course: Course) -> bool:
+    """Whether all users that the workers speak of have a token, but for those without whom a run is judged as well."""
+    users = course.crew.total("users")
+    return users - course.crew.total("logged_in") <= TOKENLESS_SHARE * users
+
+
+def _login_patience_s(course: Course, begin_s: float) -> float:
+    """How long the first step waits for logins at the most: most of the run is for the search."""
+    return LOGIN_SHARE_MAX * (course.plan.duration_s - begin_s)
 
 
 def _told(value: float | None, unit: str) -> str:
