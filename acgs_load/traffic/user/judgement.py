@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from acgs_load.contract import ANSWERED_OUTCOMES, Operation, Outcome, Violation
-from acgs_load.traffic.checks.canaries import canary_tenant, foreign_canary
+from acgs_load.traffic.checks.canaries import canary_tenant, foreign_canary, may_hold_canary
 from acgs_load.traffic.checks.fields import Json, error_problem, field_problem
 from acgs_load.traffic.checks.findings import Check, Finding, check_compliance_headers, check_hash, header_score, shown
 from acgs_load.traffic.transport.exchange import Reply
@@ -153,14 +153,14 @@ def _leaks(ask: Ask, reply: Reply, document: Any) -> list[Finding]:
     raw = reply.body
     if "canary-" in "\n".join(reply.headers.values()):
         findings += _leaked_by_headers(ask, reply)
-    if b"canary-" not in raw and (b"\\" not in raw or b"\\u" not in raw):  # one byte is found ten times as quickly
-        return findings  # an ASCII word hides from this search in nothing but \u escapes
+    if not may_hold_canary(raw):
+        return findings
     own = [ask.own_canary] if ask.own_canary else []
     if ask.operation.name == OWN_DATA and type(document) is dict:
         canary = document.get("canary")
         if type(canary) is str and canary_tenant(canary) == ask.tenant_id:
             own.append(canary)  # whether it is the right one is for the check of own data to say
-    foreign = foreign_canary(raw, document, ask.tenant_id, own)
+    foreign = foreign_canary(raw, ask.tenant_id, own)
     if foreign:
         findings.append(Finding(Violation.ISOLATION_BREACH, f"the body holds {foreign}, which is not the user's own"))
     return findings
@@ -168,7 +168,7 @@ def _leaks(ask: Ask, reply: Reply, document: Any) -> list[Finding]:
 
 def _leaked_by_headers(ask: Ask, reply: Reply) -> list[Finding]:
     text = "\n".join(reply.headers.values()).encode()
-    foreign = foreign_canary(text, None, ask.tenant_id, [ask.own_canary] if ask.own_canary else [])
+    foreign = foreign_canary(text, ask.tenant_id, [ask.own_canary] if ask.own_canary else [])
     if foreign is None:
         return []
     return [Finding(Violation.ISOLATION_BREACH, f"a header holds {foreign}, which is not the user's own")]
