@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -13,6 +14,7 @@ from acgs_load.samples import Sample
 from acgs_load.traffic.checks.fields import Json
 from acgs_load.traffic.checks.findings import Check, violations_of
 from acgs_load.traffic.checks.formal import proof_is_unknown
+from acgs_load.traffic.checks.tenant import check_grant
 from acgs_load.traffic.seams import Arrivals, Recorder
 from acgs_load.traffic.transport.exchange import Reply, Transport
 from acgs_load.traffic.user.accounts import Identity, Secrets
@@ -156,7 +158,8 @@ class Client:
 
     def sign_in(self, operation: str, identity: Identity, body: bytes) -> tuple[Answer, Reply]:
         """Send a login of ``identity`` or an own refresh; counted outside all scenarios."""
-        ask = Ask(OPERATIONS[operation], self.terms.constitutional_hash, identity.tenant_id, None)
+        check = partial(check_grant, identity.tenant_id)
+        ask = Ask(OPERATIONS[operation], self.terms.constitutional_hash, identity.tenant_id, None, check)
         headers = self.terms.common_headers if operation == "auth_login" else self._headers
         reply = self._exchange(operation, headers, body, "", "")
         judgement = judge(ask, reply)
