@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acgs_load.contract import Violation
-from acgs_load.traffic.checks.chain import entry_hash
+from acgs_load.traffic.checks.chain import ENTRY_FIELDS, entry_hash
 from acgs_load.traffic.checks.fields import Json
 from acgs_load.traffic.checks.findings import Finding
 from acgs_load.traffic.checks.integrity import (
@@ -91,7 +91,8 @@ def _remember(client: Client, world: SharedWorld, entry: Json, answer: Answer, n
     sound = Violation.CHAIN_BROKEN not in answer.violations
     content_hash = body["entry_hash"].lower() if sound else entry_hash(entry)
     client.memory.keep_event(OwnEvent(body["event_id"], content_hash), number)
-    client.memory.signed = SignedEntry(json_bytes(entry), body["signature"], body["key_id"])
+    if not client.memory.vouched:
+        client.memory.signed = SignedEntry(json_bytes(entry), body["signature"], body["key_id"])
     if sound:  # one wild sequence must not make every later answer look wrong
         world.chain(client.tenant_id).learn(body["sequence"], content_hash)
 
@@ -136,13 +137,17 @@ def _judge_window(
 
 
 def _validate_signature(client: Client) -> None:
-    """Ask about the own entry acknowledged last: as it is, or every other time tampered with."""
-    signed = client.memory.signed
+    """Ask about an own acknowledged entry: as it is, and the next time about the same one tampered with.
+
+    A target that remembers its verdict by the signature or by the entry is told from one that looks at both.
+    """
+    memory = client.memory
+    signed = memory.signed
     if signed is None:
         client.skip("crypto_validate")
         return
     turn = client.turn("crypto_validate")
-    genuine = turn % 2 == 0
+    genuine = memory.vouched = turn % 2 == 0
     if not genuine:
         signed = _tampered(signed, client.draws.number("tamper", turn))
     client.await_arrival()
@@ -152,8 +157,18 @@ def _validate_signature(client: Client) -> None:
 
 def _tampered(signed: SignedEntry, number: int) -> SignedEntry:
     """The same with one field or one bit of the signature changed."""
-    if number % 2:
-        return signed._replace(signature=with_one_bit_flipped(signed.signature, number >> 1))
+    number, kind = divmod(number, 2)
+    if kind:
+        return signed._replace(signature=with_one_bit_flipped(signed.signature, number))
+    name = ENTRY_FIELDS[number % len(ENTRY_FIELDS)]
     entry = signed.entry
-    details = {**entry["details"], "amount": entry["details"]["amount"] ^ 1}
-    return signed._replace(packed=json_bytes({**entry, "details": details}))
+    return signed._replace(packed=json_bytes({**entry, name: _changed(entry[name])}))
+
+
+def _changed(value: Any) -> Any:
+    """Another value of the same type, as close as can be."""
+    if type(value) is dict:
+        return {**value, "amount": value["amount"] ^ 1}
+    if type(value) is int:
+        return value ^ 1
+    return value[:-1] + ("1" if value.endswith("0") else "0")

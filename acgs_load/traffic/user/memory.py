@@ -41,6 +41,7 @@ class Memory:
         "policy",
         "signed",
         "updated",
+        "vouched",
     )
 
     def __init__(self) -> None:
@@ -58,7 +59,9 @@ class Memory:
         self._events: list[bytes] = []
         """The latest last, each in half the memory of its object: there are thousands of users."""
         self.signed: SignedEntry | None = None
-        """The entry acknowledged last."""
+        """The entry that signatures are asked about: the one acknowledged last, unless ``vouched`` keeps it."""
+        self.vouched = False
+        """``signed`` was asked about as it is, and stays until it was asked about tampered with."""
 
     def forget_policy(self, lost: OwnPolicy) -> None:
         """A lost policy was reported once; asking for it again would report it for ever."""
