@@ -49,7 +49,7 @@ class ProofBook:
     def __init__(self, seed: int) -> None:
         claims = make_claims(Random(f"{seed}:proofs"), CLAIM_COUNT)
         self._compliance = [_compliance(claim) for claim in claims]
-        self._consistency = [_consistency(claim, i % 3 == 0) for i, claim in enumerate(claims)]
+        self._consistency = [_consistency(claim, i % 3) for i, claim in enumerate(claims)]
         self._obligations = [_obligation(claim, i) for i, claim in enumerate(claims)]
         self._constraints = [_constraints(claim, i % 3 == 0) for i, claim in enumerate(claims)]
 
@@ -79,11 +79,16 @@ def _compliance(claim: Claim) -> Verification:
     return Verification(orjson.Fragment(orjson.dumps(content)), claim.holds, "unsat" if claim.holds else "sat")
 
 
-def _consistency(claim: Claim, with_negation: bool) -> Verification:
-    terms, satisfiable = _terms(claim, with_negation)
+def _consistency(claim: Claim, kind: int) -> Verification:
+    """Of three kinds: with the negation among the terms, with the premises alone, and with no requirement at all.
+
+    A requirement is legal and to be ignored for this type. A target that joins it to the negation finds a contradiction,
+    one that joins its negation to the premises finds one where the claim holds.
+    """
+    terms, satisfiable = _terms(claim, kind == 0)
     content: dict[str, object] = {"declarations": dict(claim.declarations), "constraints": terms}
-    if with_negation:
-        content["requirement"] = claim.claim  # legal, and to be ignored for this type
+    if kind < 2:
+        content["requirement"] = claim.claim
     return Verification(orjson.Fragment(orjson.dumps(content)), satisfiable, "sat" if satisfiable else "unsat")
 
 
