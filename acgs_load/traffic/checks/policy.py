@@ -60,13 +60,36 @@ def _stale_text(version: int, sha256: str, policy: OwnPolicy) -> str:
     )
 
 
-def check_list(tenant_id: str, body: Json, _score: float | None = None) -> list[Finding]:
-    """Whether a list holds the own tenant's policies only."""
+def check_list(
+    tenant_id: str, newest: OwnPolicy | None, updated: OwnPolicy | None, body: Json, _score: float | None = None
+) -> list[Finding]:
+    """Whether a list holds the own tenant's policies only, and what the user knows of its own ones.
+
+    That is known of a first page only: later ones may be of the moment at which the first was asked for.
+    """
+    findings = []
     foreign = [row["tenant_id"] for row in body["policies"] if row["tenant_id"] != tenant_id]
-    if not foreign:
-        return []
-    text = f"{len(foreign)} of {len(body['policies'])} listed policies belong to {shown(foreign[0])}, not {tenant_id}"
-    return [Finding(Violation.ISOLATION_BREACH, text)]
+    if foreign:
+        text = f"{len(foreign)} of {len(body['policies'])} listed policies belong to {shown(foreign[0])}"
+        findings.append(Finding(Violation.ISOLATION_BREACH, f"{text}, not {tenant_id}"))
+    if newest is not None or updated is not None:
+        problem = _list_problem(newest, updated, body)
+        findings += [problem] if problem else []
+    return findings
+
+
+def _list_problem(newest: OwnPolicy | None, updated: OwnPolicy | None, body: Json) -> Finding | None:
+    """An own policy in an old version, or the newest one missing where there is no further page that it may be on."""
+    listed = {row["policy_id"]: row["version"] for row in body["policies"]}
+    for policy in (newest, updated):
+        if policy is not None and listed.get(policy.policy_id, policy.version) < policy.version:
+            version = listed[policy.policy_id]
+            text = f"{shown(policy.policy_id)} is listed as version {version}, acknowledged was {policy.version}"
+            return Finding(Violation.STALE_READ, text)
+    if newest is not None and body["next_cursor"] is None and newest.policy_id not in listed:
+        text = f"{shown(newest.policy_id)} was acknowledged and is not in a list that has no further page"
+        return Finding(Violation.LOST_WRITE, text)
+    return None
 
 
 def check_decision(

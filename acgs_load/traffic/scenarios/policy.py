@@ -107,9 +107,10 @@ def _list(client: Client) -> None:
     """The next page where there is one, else the first."""
     memory = client.memory
     client.await_arrival()
-    answer = client.send(
-        "policy_list", partial(check_list, client.tenant_id), placeholder="{cursor}", value=memory.cursor
-    )
+    cursor = memory.cursor
+    own = (None, None) if cursor else (memory.policy, memory.updated)
+    check = partial(check_list, client.tenant_id, *own)
+    answer = client.send("policy_list", check, placeholder="{cursor}", value=cursor)
     memory.cursor = (answer.body["next_cursor"] or "") if answer.body is not None else ""
 
 
