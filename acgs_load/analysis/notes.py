@@ -11,7 +11,8 @@ from acgs_load.analysis.judging.machines import added_by_generators, added_ms, t
 from acgs_load.analysis.judging.trust import UNSENT_LIMIT, tokenless, why_unsent
 from acgs_load.analysis.reading.load import Run
 from acgs_load.analysis.wording import at_text, share_text, value_text
-from acgs_load.measures import Measure
+from acgs_load.measures import JUDGED_OPERATIONS, Measure
+from acgs_load.samples import Window
 from acgs_load.unverified import INSECURE, is_unverified
 
 SHARE_SLACK = 0.02
@@ -24,6 +25,12 @@ CLEAR = 3.0
 UNCLEAR = "latency is not clearly above what the generator added"
 """How the note begins that tells of latencies which are no news of the target."""
 CLEAR_AT = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+PICKED_OUT, PICKED_FACTOR = 0.10, 3.0
+"""Share of an operation's answers that are errors or throttled, and how many times that of all, to be worth a word."""
+PICKED_MIN, PICKED_NAMED = 5, 4
+"""Fewer failures of an operation may be chance; more operations are not named."""
+_JUDGED = frozenset().union(*JUDGED_OPERATIONS.values())
 
 
 def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
@@ -55,6 +62,7 @@ def warnings_of(run: Run, trends: Iterable[Drift]) -> Iterator[str]:
             )
     yield from _target_gaps(run)
     yield from _shares(run)
+    yield from _picked_out(run)
 
 
 def _target_gaps(run: Run) -> Iterator[str]:
@@ -82,6 +90,32 @@ def _shares(run: Run) -> Iterator[str]:
             f"{name} {share_text(actual)} (mix {share_text(planned)})" for name, (planned, actual) in off.items()
         )
         yield f"shares of the requests are off the mix: {told}"
+
+
+def _picked_out(run: Run) -> Iterator[str]:
+    """Operations that fail where others do not: what is wrong with the answers may be what they fail on.
+
+    A target that crashes on a forged signature never calls it genuine, and its errors may be too few to fail the run.
+    """
+    windows = run.timeline.slice().by_operation
+    total = sum(window.samples for window in windows.values())
+    overall = sum(_failed(window) for window in windows.values()) / total if total else 0.0
+    told = [
+        f"{_failed(window) / window.samples:.0%} of {name}"
+        for name, window in windows.items()
+        if name in _JUDGED
+        and _failed(window) >= max(PICKED_MIN, max(PICKED_OUT, PICKED_FACTOR * overall) * window.samples)
+    ]
+    if told:
+        more = f" and {len(told) - PICKED_NAMED} more" if len(told) > PICKED_NAMED else ""
+        yield (
+            f"errors and throttled answers pick out some operations ({', '.join(told[:PICKED_NAMED])}{more}), "
+            f"{overall:.1%} of everything; measures that must be 1 say nothing of answers that never came"
+        )
+
+
+def _failed(window: Window) -> int:
+    return window.samples - window.answered
 
 
 def notes_of(run: Run, measures: Mapping[str, Measure]) -> Iterator[str]:
