@@ -159,7 +159,7 @@ def link_skipped(entry, chain):
 
 
 def stored_entry_vouches(*compared):
-    """The signature is held against the stored entry, of whose fields only ``compared`` are held against the payload."""
+    """Signatures are held against the stored entry, of whose fields only ``compared`` must be those of the payload."""
 
     def change(target, truthful):
         def verify_signature(tenant, body):

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 
-import orjson
 import pytest
 from fake_transport import Stage
 from hypothesis import given
@@ -81,7 +80,9 @@ def test_text_that_is_no_json_is_searched_as_it_is():
 
 
 @pytest.mark.parametrize("spelled", [FOREIGN, FOREIGN.replace("n", "\\u006e"), FOREIGN.replace("-", "\\u002D", 1)])
-@pytest.mark.parametrize("body", ['{"n":NaN,"c":"@"}', '{"c":"@","c":"\\u00e9"}', '{"c":"\\n@","more', '\ufeff{"c":"@"}'])
+@pytest.mark.parametrize(
+    "body", ['{"n":NaN,"c":"@"}', '{"c":"@","c":"\\u00e9"}', '{"c":"\\n@","more', '\ufeff{"c":"@"}']
+)
 def test_what_a_parser_never_shows_is_searched_too(body, spelled):
     """Bodies that are no JSON, or cut off, and the first of two values under one key; whatever escapes they are in."""
     raw = body.replace("@", spelled).encode()

@@ -38,7 +38,7 @@ def foreign_canary(raw: bytes, own_tenant: str, own: Container[str]) -> str | No
 
 
 def may_hold_canary(raw: bytes) -> bool:
-    """A quick look that rules out most bodies: is there the word, or an escape that may stand for one of its letters?"""
+    """Whether a body needs the search: it has the word, or an escape that may stand for one of its letters."""
     if _MARK in raw:
         return True
     # one byte is found ten times as quickly as two, and most bodies have none

@@ -82,8 +82,8 @@ def _compliance(claim: Claim) -> Verification:
 def _consistency(claim: Claim, kind: int) -> Verification:
     """Of three kinds: with the negation among the terms, with the premises alone, and with no requirement at all.
 
-    A requirement is legal and to be ignored for this type. A target that joins it to the negation finds a contradiction,
-    one that joins its negation to the premises finds one where the claim holds.
+    A requirement is legal and to be ignored for this type. A target that joins it to the negation finds them at odds,
+    one that joins its negation to the premises finds them so where the claim holds.
     """
     terms, satisfiable = _terms(claim, kind == 0)
     content: dict[str, object] = {"declarations": dict(claim.declarations), "constraints": terms}
