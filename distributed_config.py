@@ -51,7 +51,7 @@ def _show(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) -
         print(json.dumps(plan_document(plan), indent=2, ensure_ascii=False))
     else:
         print_plan(plan, sys.stdout)
-    sys.stdout.flush()
+    print(end="", flush=True)
     return 0
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from acgs_load import __version__
 from acgs_load.errors import ExitCode, LoadTestError, UsageError, resource_error
+from acgs_load.outlet import complain, let_go, spell_any_letter
 from acgs_load.settings_table import CONFIG_FILE_VARIABLE, SECRETS, SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -97,22 +98,23 @@ def run_load_test(argv: Sequence[str] | None = None, environ: Mapping[str, str] 
 
 def told(program: str, door: Callable[[], int]) -> int:
     """What ``door`` gives; an error of ours becomes one line on standard error and its exit code."""
+    spell_any_letter()
     try:
         return door()
     except LoadTestError as error:
-        print(f"{program}: error: {error.line}", file=sys.stderr)
+        complain(program, f"error: {error.line}")
         return int(error.exit_code)
     except BrokenPipeError:
-        # whoever read standard output has gone (head, a pager); at exit Python would try to flush into nothing
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read standard output has gone (head, a pager)
+        let_go(sys.stdout)
         return _PIPE_CLOSED
     except (OSError, MemoryError) as error:
         if (fault := resource_error(error)) is None:
             raise
-        print(f"{program}: error: {fault.line}", file=sys.stderr)
+        complain(program, f"error: {fault.line}")
         return int(fault.exit_code)
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        complain(program, "interrupted")
         return int(ExitCode.INTERRUPTED)
 
 
@@ -189,7 +191,7 @@ def _run(parser: FlagParser, argv: Sequence[str], environ: Mapping[str, str]) ->
         print_plan(plan, sys.stdout)
         if (missing := missing_permission(plan, environ)) is not None:
             print(f"\npermission\n  {missing}")
-        sys.stdout.flush()
+        print(end="", flush=True)  # here, where a pipe that is closed is told apart from what else goes wrong
         return int(ExitCode.PASSED)
     plan = permitted(plan, environ, terminal())
     from acgs_load import session

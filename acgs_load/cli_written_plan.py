@@ -46,7 +46,7 @@ def _read(path: Path) -> Plan:
         plan = Plan.from_json(path.read_bytes())
     except OSError as error:
         raise UsageError(f"--plan {path}: not readable ({error.strerror}); name the plan.json of a run") from error
-    except (ValueError, RecursionError) as error:
+    except (UsageError, ValueError, RecursionError) as error:
         raise UsageError(f"--plan {path}: {error}; name the plan.json of a run") from error
     if (wrong := first_wrong(plan)) is not None:
         raise UsageError(f"--plan {path}: {wrong}; name the plan.json of a run")

@@ -275,4 +275,4 @@ class Plan:
             raw["allowed_targets"] = tuple(raw.get("allowed_targets", ()))
             return cls(**raw)
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"plan: not readable ({error}); write it anew with run_load_test.py --dry-run") from error
+            raise UsageError(f"plan: not readable ({error})") from error

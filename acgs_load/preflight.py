@@ -24,6 +24,17 @@ TRY_TIMEOUT_S = 5.0
 PAUSE_S = 1.0
 
 
+_CAUSES = {
+    "refused": "connection refused",
+    "RemoteDisconnected": "it closes the connection without an answer",
+    "BadStatusLine": "what answers speaks no HTTP",
+    "IncompleteRead": "its answer breaks off in the middle",
+    "reset by peer": "it resets the connection",
+    "Name or service not known": "nobody knows its name",
+}
+"""What the library's words mean, by a part of them."""
+
+
 class Answer(Protocol):
     """What the checks read of an HTTP answer."""
 
@@ -216,4 +227,8 @@ def _cause(error: BaseException) -> str:
         return f"no answer within {TRY_TIMEOUT_S:.0f} s"
     if isinstance(reason, requests.exceptions.SSLError) or "CERTIFICATE" in str(reason):
         return str(reason)[:160]
-    return "connection refused" if "refused" in str(reason) else str(reason).rsplit("] ", 1)[-1][:120]
+    said = str(reason)
+    for word, meaning in _CAUSES.items():
+        if word in said:
+            return meaning
+    return said.rsplit("] ", 1)[-1].rstrip(")")[:120]

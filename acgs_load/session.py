@@ -7,15 +7,11 @@ import os
 import signal
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
-import requests
 from rich.console import Console
 from rich.text import Text
 
-from acgs_load.authorities import verification
-from acgs_load.contract import METRICS_PATH
-from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, ResourceError, UsageError
+from acgs_load.errors import ExitCode, GeneratorError, LoadTestError, NothingMeasuredError, ResourceError, UsageError
 from acgs_load.fleet.choice import place_of
 from acgs_load.fleet.commands import LOCAL_HOSTS, master_command, worker_commands
 from acgs_load.fleet.embedded import EmbeddedGateway, start_embedded
@@ -23,9 +19,10 @@ from acgs_load.fleet.local import LocalProcess, stop_all
 from acgs_load.fleet.place import Place, WholePlace, Worker
 from acgs_load.fleet.revival import Revival
 from acgs_load.live import LiveView
+from acgs_load.outlet import lasting_output
 from acgs_load.plan import Plan
 from acgs_load.preflight import Preflight, preflight
-from acgs_load.printable import printable_lines, printable_tree
+from acgs_load.printable import printable_tree
 from acgs_load.resources import ResourceSampler
 from acgs_load.resources_choice import source_of
 from acgs_load.run_folder import RunFolder, shown, write_atomically, write_json
@@ -33,9 +30,11 @@ from acgs_load.salvage import salvage, shed
 from acgs_load.secret import SECRET_VARIABLE, new_secret, secret_from
 from acgs_load.session_announcement import announcement
 from acgs_load.session_clock import WallWatch
+from acgs_load.session_counts import keep_target_counts
 from acgs_load.session_ports import with_ports
 from acgs_load.session_safety import demand_safety
 from acgs_load.session_signals import OrderlyEnd
+from acgs_load.session_unjudged import ending
 from acgs_load.uninterrupted import uninterrupted
 from acgs_load.unverified import INSECURE, is_unverified
 
@@ -53,7 +52,7 @@ class EarlySignalError(Exception):
 
 def run(plan: Plan, folder: RunFolder, console: Console | None = None) -> int:
     """Carry out the plan in ``folder`` and give the exit code. Raises LoadTestError when it cannot start."""
-    console = console or Console(stderr=False)
+    console = console or Console(file=lasting_output())
     place = place_of(plan)
     if isinstance(place, WholePlace):
         with OrderlyEnd(place):
@@ -65,7 +64,21 @@ def run(plan: Plan, folder: RunFolder, console: Console | None = None) -> int:
         except EarlySignalError:
             console.print("interrupted before anything was sent")
             return ExitCode.INTERRUPTED
-    return session.judge()
+    return _verdict(session, folder, console)
+
+
+def _verdict(session: _Session, folder: RunFolder, console: Console) -> int:
+    """The verdict's exit code; 130 where a signal left nothing to judge, or no time to."""
+    try:
+        return session.judge()
+    except NothingMeasuredError:
+        if not session.signals:
+            raise
+        console.print("interrupted before anything was measured")
+    except KeyboardInterrupt:
+        again = f"python performance_analyzer.py {shown(folder.path)}"
+        console.print(f"interrupted while it was analysed; what was measured is kept: {again}", soft_wrap=True)
+    return ExitCode.INTERRUPTED
 
 
 class _Session:
@@ -78,7 +91,7 @@ class _Session:
         self._console = console
         self._master: LocalProcess | None = None
         self._workers: list[Worker] = []
-        self._signals = 0
+        self.signals = 0
         self._closing = False
         self._view: LiveView | None = None
         self._deadline_s = float("inf")
@@ -88,15 +101,15 @@ class _Session:
 
         What was measured is kept in any case.
         """
-        self._signals += 1
+        self.signals += 1
         if self._closing:
             self._say("cleaning up …")
             return
         if self._master is None:
             raise EarlySignalError
-        self._master.send(signal.SIGTERM if self._signals <= 2 else signal.SIGKILL)
-        self._say(_ENDING if self._signals == 1 else "ending it at once")
-        if self._signals == 2:
+        self._master.send(signal.SIGTERM if self.signals <= 2 else signal.SIGKILL)
+        self._say(_ENDING if self.signals == 1 else "ending it at once")
+        if self.signals == 2:
             self._deadline_s = min(self._deadline_s, time.monotonic() + HURRY_MAX_S)
 
     def measure(self) -> None:
@@ -123,7 +136,8 @@ class _Session:
         self._sample_resources(stack, gateway)
         self._start_locust(stack)
         self._watch(gateway)
-        self._keep_target_counts()
+        if self.signals <= 1:  # whoever is in a hurry does not wait for a target that may be stuck
+            keep_target_counts(self.plan, self._folder, self._warn)
 
     def _warn(self, text: str) -> None:
         self._say(f"warning: {text}", "yellow")
@@ -146,10 +160,11 @@ class _Session:
         """Analyse the folder, print the verdict, and give its exit code."""
         if not self.plan.analysis:
             salvage(self._folder)
-            self._console.print(
-                f"not analysed (--no-analysis): python performance_analyzer.py {shown(self._folder.path)}"
-            )
-            return ExitCode.INTERRUPTED if self._signals else ExitCode.PASSED
+            code, reason = ending(self._folder)
+            why = f"; exit code {int(code)}: {reason}" if reason else ""
+            again = f"python performance_analyzer.py {shown(self._folder.path)}"
+            self._say(f"not analysed (--no-analysis): {again}{why}")
+            return ExitCode.INTERRUPTED if self.signals else code
         # pandas and matplotlib are only loaded once the load is over
         from acgs_load.analysis.judge import report_of, written
         from acgs_load.analysis.progress import Bar
@@ -251,7 +266,7 @@ class _Session:
     def _overdue(self, allowed_s: float) -> None:
         """Kill a master that does not hurry when told to; one that never ends by itself is an error."""
         assert self._master is not None, "the master was started"
-        if self._signals < 2:
+        if self.signals < 2:
             raise GeneratorError(f"the master did not end within {allowed_s:.0f} s; see {self._folder.logs}")
         self._master.send(signal.SIGKILL)
 
@@ -267,10 +282,12 @@ class _Session:
         assert self._master is not None, "the master was started"
         if gateway is not None and (reason := gateway.ended()) is not None:
             self._warn(reason)
-        if self._folder.run.exists() or self._signals > 1:
+        if self._folder.run.exists() or self.signals > 1:
             return
         spooled = any(self._folder.spools.glob("*.jsonl"))
         if not spooled and (not self._folder.windows.exists() or not self._folder.windows.stat().st_size):
+            if self.signals:
+                raise EarlySignalError
             raise GeneratorError(f"nothing was measured: {self._reason()}; see {self._folder.logs}")
         self._warn(f"the master ended early: {self._reason()}; what is left of the run is analysed")
 
@@ -281,20 +298,3 @@ class _Session:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         errors = [line.partition(": ")[2] for line in lines if "/ERROR/" in line]
         return errors[-1] if errors else f"the master ended (status {self._master.poll()}): {self._master.tail(3)}"
-
-    def _keep_target_counts(self) -> None:
-        if self._signals > 1:
-            return  # whoever is in a hurry does not wait for a target that may be stuck
-        try:
-            verify = verification(self.plan.target, self.plan.tls_verify, self.plan.ca_file)
-            answer = requests.get(self.plan.target + METRICS_PATH, timeout=5.0, verify=verify)
-        except requests.RequestException:
-            return  # publishing metrics is the target's choice; the report says where they are missing
-        if answer.ok and "acgs_requests_total" in answer.text:
-            self._keep(self._folder.target_metrics, printable_lines(answer.text))
-
-    def _keep(self, path: Path, text: str) -> None:
-        try:
-            write_atomically(path, text)
-        except OSError as error:
-            self._warn(f"{path.name}: not written ({error.strerror})")

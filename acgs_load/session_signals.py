@@ -14,14 +14,19 @@ class Interruptible(Protocol):
         """End in order; asked again, at once."""
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The last is a terminal that was closed, or a connection to one that broke; under nohup it stays ignored."""
+
+
 class OrderlyEnd:
-    """SIGINT and SIGTERM mean "end in order" within the ``with`` block, and what they meant before after it."""
+    """These signals mean "end in order" within the ``with`` block, and what they meant before after it."""
 
     def __init__(self, run: Interruptible) -> None:
         self._run = run
 
     def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        wanted = [one for one in _SIGNALS if one is not signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._on_signal) for number in wanted}
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -16,9 +16,14 @@ VALUES_MAX = 200_000
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
-def read_settings_file(path: str) -> dict[str, Any]:
-    """The file's keys and values, unchecked. Raises UsageError when it cannot be read as one object."""
-    text = _text(path)
+def read_settings_file(path: str, said: str = "--config-file") -> dict[str, Any]:
+    """The file's keys and values, unchecked. Raises UsageError when it cannot be read as one object.
+
+    ``said``: the flag or variable that named it.
+    """
+    if not path:
+        raise UsageError(f"{said}: names no file; name a JSON or YAML file, or leave it out")
+    text = _text(path, said)
     try:
         value = _json(text) if _is_json(path, text) else _yaml(text)
     except json.JSONDecodeError as error:
@@ -40,17 +45,17 @@ def read_settings_file(path: str) -> dict[str, Any]:
     return value
 
 
-def _text(path: str) -> str:
+def _text(path: str, said: str) -> str:
     try:
         with Path(path).open("rb") as file:
             raw = file.read(SIZE_LIMIT_BYTES + 1)
         if len(raw) > SIZE_LIMIT_BYTES:
-            raise UsageError(f"--config-file {path}: larger than {SIZE_LIMIT_BYTES:,} bytes")
+            raise UsageError(f"{said} {path}: larger than {SIZE_LIMIT_BYTES:,} bytes")
         return raw.decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"--config-file {path}: {error.strerror}; name a readable JSON or YAML file") from error
+        raise UsageError(f"{said} {path}: {error.strerror}; name a readable JSON or YAML file") from error
     except ValueError as error:
-        raise UsageError(f"--config-file {path}: not UTF-8 text; name a JSON or YAML file") from error
+        raise UsageError(f"{said} {path}: not UTF-8 text; name a JSON or YAML file") from error
 
 
 def _is_json(path: str, text: str) -> bool:

@@ -53,8 +53,10 @@ def json_schema() -> str:
 
 def resolved(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
     """See ``settings.resolve``."""
-    path = flags.get("config_file") or environ.get(CONFIG_FILE_VARIABLE) or None
-    in_file = _checked_file(str(path)) if path else {}
+    path, said = flags.get("config_file"), "--config-file"
+    if path is None and (path := environ.get(CONFIG_FILE_VARIABLE, "").strip() or None):
+        said = CONFIG_FILE_VARIABLE
+    in_file = {} if path is None else _checked_file(str(path), said)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for setting in SETTINGS:
@@ -107,8 +109,8 @@ def _from_text(kind: str, text: str) -> Any:
     return text
 
 
-def _checked_file(path: str) -> dict[str, Any]:
-    raw = read_settings_file(path)
+def _checked_file(path: str, said: str) -> dict[str, Any]:
+    raw = read_settings_file(path, said)
     raw.pop("$schema", None)
     for key in raw:
         if key in _BY_KEY:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from math import isfinite
 from typing import NoReturn, cast
 
 from acgs_load.contract import AUTH_OPERATIONS, OPERATIONS, Scenario
@@ -128,7 +129,7 @@ class _Parser:
     def _number(self, name: str, kind: MeasureKind) -> float:
         at = self._next
         text = self._take("word", f"a number ({kind.unit})")
-        if _NUMBER.fullmatch(text):
+        if _NUMBER.fullmatch(text) and isfinite(float(text)):
             return float(text)
         hint = f" ({kind.unit})"
         if text.endswith("%") and kind.unit == "ratio" and _NUMBER.fullmatch(text[:-1]):
@@ -162,7 +163,7 @@ class _Parser:
         at = self._next
         text = self._take("word", "how many windows in a row, such as 3")
         if not re.fullmatch(r"\d{1,5}", text) or not 1 <= int(text) <= _COUNT_MAX:
-            self._fail(at, f"{text} is no number of windows; write a whole number from 1")
+            self._fail(at, f"{text} is no number of windows; write a whole number from 1 to {_COUNT_MAX:,}")
         return int(seconds), int(text)
 
     def _abort(self, name: str, kind: MeasureKind) -> tuple[bool, float]:

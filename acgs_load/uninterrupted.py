@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """SIGINT and SIGTERM that come within the block mean what they mean when it is over, in the order they came.
+    """SIGINT, SIGTERM, SIGHUP that come within the block mean what they mean when it is over, in the order they came.
 
     A handler that raises between the fork of a child and the line that notes it would leave the child to nobody. The
     signals are not blocked but received, as children inherit the one and not the other. Threads other than the main one
@@ -27,9 +27,9 @@ def uninterrupted() -> Iterator[None]:
     def note(number: int, _frame: FrameType | None) -> None:
         came.append(number)
 
-    before = {number: signal.getsignal(number) for number in _NUMBERS}
+    before = {number: handler for number in _NUMBERS if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
     try:
-        for number in _NUMBERS:
+        for number in before:
             signal.signal(number, note)
         yield
     finally:

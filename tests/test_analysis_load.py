@@ -278,3 +278,12 @@ def test_a_window_of_another_time_is_told(folder, second):
     folder.windows.write_text("\n".join([json.dumps(json.loads(first) | {"second": second}), *rest]) + "\n")
     with pytest.raises(UsageError, match="not of this run"):
         load_run(folder)
+
+
+def test_a_count_beyond_all_numbers_is_refused(folder):
+    """As text it reads as infinity, which is no whole number."""
+    record = json.loads(folder.run.read_text())
+    record["workers"][1]["samples_sent"] = "1e999"
+    folder.run.write_text(json.dumps(record))
+    with pytest.raises(UsageError, match=r"run\.json: not what a run writes"):
+        load_run(folder)

@@ -92,7 +92,7 @@ def test_every_measure_is_there(known):
     """Also those that nobody measured, as null."""
     assert list(known["measures"]) == list(MEASURES)
     assert known["measures"]["arrivals_unsent"]["value"] is None
-    assert known["measures"]["samples_lost"] == {"value": 0, "unit": "samples", "samples": 200, "source": "run.json"}
+    assert known["measures"]["samples_lost"] == {"value": 0, "unit": "samples", "samples": 1934, "source": "run.json"}
 
 
 def test_operations(known):

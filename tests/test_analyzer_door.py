@@ -132,6 +132,22 @@ def test_csv_files_have_a_report(tmp_path, capsys):
     assert {"report.html", "report.md", "report.json", "junit.xml", "charts"} <= {p.name for p in tmp_path.iterdir()}
 
 
+@pytest.mark.parametrize("name", ["stats_stats.csv", "stats"])
+def test_csv_files_do_not_replace_the_report_of_their_run(fixture, tmp_path, name, capsys):
+    """They know nothing of checks, so what failed would pass; beside the run, they may be judged."""
+    folder = planted(fixture, "fail")
+    assert run_analyzer([str(folder.path)]) == 1
+    (folder.path / "stats_stats.csv").write_bytes((RECORDED / "full_stats.csv").read_bytes())
+    for spared in ("plan.json", "windows.jsonl", "run.json"):
+        assert run_analyzer([str(folder.path / name)]) == 2, spared
+        assert "lies in the folder of a run" in capsys.readouterr().err
+        (folder.path / spared).unlink()
+        assert run_analyzer([str(folder.path)]) != 0, spared
+    (folder.path / "run.json").write_text("{}")
+    assert run_analyzer([str(folder.path / name), "--output", str(tmp_path / "beside")]) in (0, 1)
+    assert json.loads((folder.path / "report.json").read_text())["exit_code"] == 1
+
+
 def test_stress_keeps_its_rule_when_judged_anew(tmp_path):
     """A latency threshold given afterwards says where it broke, too."""
     text = plan_of().thresholds[0]

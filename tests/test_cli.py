@@ -273,5 +273,9 @@ def test_a_plan_that_was_written_is_played_again(tmp_path, capsys):
     assert f"{tmp_path}/out/again/" in out
     assert cli.run_load_test(["--plan", str(path), "--users", "5"], {}) == 2
     assert "--plan: users is decided in the file already" in capsys.readouterr().err
-    assert cli.run_load_test(["--plan", str(tmp_path / "none")], {}) == 2
-    assert "not readable" in capsys.readouterr().err
+    for no_plan in (tmp_path / "none", Path(os.devnull)):
+        assert cli.run_load_test(["--plan", str(no_plan)], {}) == 2
+        told = capsys.readouterr().err
+        assert f"--plan {no_plan}: " in told
+        assert "not readable" in told
+        assert told.endswith("name the plan.json of a run\n")

@@ -14,7 +14,7 @@ PACKAGE = PROJECT / "acgs_load"
 
 FLOORS = [
     {"contract", "units", "errors", "machine", "uninterrupted"},
-    {"histogram", "secret", "printable"},
+    {"histogram", "secret", "printable", "outlet"},
     {
         "samples",
         "health",

@@ -169,6 +169,7 @@ def test_a_history_alone(tmp_path):
         (STATS + ROWS + ",Aggregated,100,60,5,9,10,0.6,8\n", "the total says 60 failures"),
         (STATS + "GET,a,6,60,5,9,6,0.6,8\n", "60 failures of 6 requests"),
         (STATS + "GET,a,inf,0,5,9,6,0.6,8\n", "Request Count is 'inf'"),
+        (STATS + "GET,a,3,0,-5,9,6,0.6,8\n", "is '-5', no number"),
     ],
 )
 def test_contradictions_are_one_line(files, tmp_path, stats, said, capsys):

@@ -32,3 +32,15 @@ def test_the_page_does_not_say_that_nothing_was_wrong(left):
     assert "and what was lost with a worker was made good" in page
     assert "nothing was found wrong with the load generators" not in page
     assert any("others took its users" in text for text in report.warnings)
+
+
+@pytest.mark.parametrize("spoil", [lambda rows: rows[1:], lambda rows: [*rows, rows[3]]], ids=["gone", "twice"])
+def test_windows_that_are_not_those_that_arrived_are_not_believed(tmp_path, spoil):
+    """A whole line more or less is no torn file, and yet everything that it held is in every figure, or in none."""
+    folder = RunFixture(tmp_path / "run").steady().sampled().write()
+    assert analyse(folder).verdict.status == "PASS"
+    folder.windows.write_text("".join(spoil(folder.windows.read_text().splitlines(keepends=True))))
+    verdict = analyse(folder).verdict
+    assert (verdict.status, verdict.exit_code) == ("INVALID", 4)
+    assert "windows.jsonl holds" in verdict.reasons[0]
+    assert "lines are missing or too many" in verdict.reasons[0]

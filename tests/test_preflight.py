@@ -105,6 +105,22 @@ def test_patience_ends_after_45_seconds_with_advice(forever):
 
 
 @pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))", "closes the"),
+        ("('Connection aborted.', BadStatusLine('SSH-2.0-OpenSSH_9.9\\r\\n'))", "what answers speaks no HTTP"),
+        ("('Connection broken: IncompleteRead(5 bytes read, 495 more expected)', …)", "breaks off in the middle"),
+        ("HTTPConnection: Failed to resolve 'x' ([Errno -2] Name or service not known)", "nobody knows its name"),
+    ],
+)
+def test_what_keeps_a_target_from_answering_is_said_in_plain_words(said, told):
+    """Not in those of the library, with its brackets and classes."""
+    with pytest.raises(TargetError, match=told) as caught:
+        Target(requests.ConnectionError(said)).check()
+    assert not {"(", ")", "'"} & set(caught.value.line.partition("8080: ")[2].partition(", for")[0])
+
+
+@pytest.mark.parametrize(
     ("answer", "words"),
     [
         (Answer(401, {}), "answers 401"),

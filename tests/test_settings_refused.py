@@ -236,6 +236,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     """Missing, a folder, no text, too large: each is told in a line."""
     assert "No such file or directory" in refusal({"config_file": str(tmp_path / "none.json")})
     assert "Is a directory" in refusal({"config_file": str(tmp_path)})
+    assert refusal({"config_file": ""}).startswith("--config-file: names no file")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe{")
     assert "not UTF-8" in refusal({"config_file": str(tmp_path / "binary.json")})
     (tmp_path / "large.json").write_bytes(b" " * 1_000_001)

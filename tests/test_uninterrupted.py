@@ -61,7 +61,21 @@ def alive(pids):
     return [process.cmdline() for process in psutil.wait_procs(found, timeout=60)[1]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_closed_terminal_ends_the_run_in_order_unless_nobody_minds():
+    """SIGHUP is as Ctrl-C; under ``nohup``, which ignores it, it stays ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with OrderlyEnd(Run()):
+            os.kill(os.getpid(), signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with OrderlyEnd(Run()), pytest.raises(ComesAtOnceError):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_waits_for_the_end_of_the_block(number):
     """What was to be done whole is done; afterwards handlers are those from before."""
     done, before = [], [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]

@@ -26,6 +26,7 @@ from acgs_load.analysis.terminal import print_report
 from acgs_load.analysis.watch import watch
 from acgs_load.analysis.write import write_report
 from acgs_load.errors import ExitCode, LoadTestError, UsageError, resource_error
+from acgs_load.outlet import complain, lasting_output, spell_any_letter
 from acgs_load.plan import ThresholdText
 from acgs_load.profile_acceptance import as_breaking
 from acgs_load.run_folder import RunFolder
@@ -47,6 +48,7 @@ class _Parser(argparse.ArgumentParser):
 
 def run_analyzer(argv: Sequence[str] | None = None) -> int:
     """The exit code: the verdict's, or that of what went wrong, which is told in one line."""
+    spell_any_letter()
     try:
         words = sys.argv[1:] if argv is None else list(argv)
         if words[:1] == [compare_door.WORD]:
@@ -57,12 +59,12 @@ def run_analyzer(argv: Sequence[str] | None = None) -> int:
             return watch(_watched(options), console)
         return _analyse(options, console)
     except LoadTestError as error:
-        print(f"{_PROGRAM}: error: {error.line}", file=sys.stderr)
+        complain(_PROGRAM, f"error: {error.line}")
         return int(error.exit_code)
     except (OSError, MemoryError) as error:
         if (fault := resource_error(error)) is None:
             raise
-        print(f"{_PROGRAM}: error: {fault.line}", file=sys.stderr)
+        complain(_PROGRAM, f"error: {fault.line}")
         return int(fault.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
@@ -108,8 +110,10 @@ def _compare_parser() -> argparse.ArgumentParser:
 
 def _console() -> Console:
     """Without a terminal, 120 columns, so that a log's lines are not cut where nobody sees."""
-    console = Console(highlight=False)
-    return console if console.is_terminal and console.width >= WIDTH_MIN else Console(highlight=False, width=120)
+    console = Console(file=lasting_output(), highlight=False)
+    if console.is_terminal and console.width >= WIDTH_MIN:
+        return console
+    return Console(file=lasting_output(), highlight=False, width=120)
 
 
 def _watched(options: argparse.Namespace) -> Path:
@@ -139,7 +143,7 @@ def _analyse(options: argparse.Namespace, console: Console) -> int:
     for file in files:
         console.print(f"export {file}", soft_wrap=True, highlight=False)
     if options.github:
-        announce(report, os.environ, sys.stdout)
+        announce(report, os.environ, lasting_output())
     return int(report.verdict.exit_code)
 
 
@@ -149,7 +153,7 @@ def _report(
     """The report, the folder it belongs in, and the run. Only a baseline that was named here may fail the run."""
     baseline, allowed = options.baseline, compare_door.allowed_share(options)
     bar.stage(f"reading {path}")
-    if path.is_dir() and ((path / "plan.json").exists() or (path / "windows.jsonl").exists()):
+    if path.is_dir() and _is_run(path):
         salvage(RunFolder(path.absolute()))
         run = load_run(RunFolder(path.absolute()), bar.told)
         bar.stage("judging")
@@ -162,7 +166,16 @@ def _report(
     if options.export:
         raise UsageError("--export needs a run folder; Locust's CSV files hold no windows")
     prefix = find_prefix(path)
+    if options.output is None and _is_run(prefix.parent):
+        raise UsageError(
+            f"{path}: lies in the folder of a run, whose own report this would replace; name the folder, "
+            "or an --output for what the CSV files alone can tell"
+        )
     return report_of_csv(read_locust_csv(prefix, bar.told), given), prefix.parent, None
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("plan.json", "windows.jsonl", "run.json"))
 
 
 def rejudged(run: Run, given: Sequence[ThresholdText], baseline: str | None) -> tuple[ThresholdText, ...]:

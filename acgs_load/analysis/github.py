@@ -17,7 +17,7 @@ ANNOTATIONS_MAX = 10
 TEXT_MAX = 1_000
 
 
-def announce(report: Report, environ: Mapping[str, str], stream: TextIO) -> None:
+def announce(report: Report, environ: Mapping[str, str], stream: TextIO | None) -> None:
     """Append the Markdown to the step summary, where there is one, and write the annotations to ``stream``.
 
     Raises UsageError where the summary cannot be written.

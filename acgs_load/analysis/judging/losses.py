@@ -47,6 +47,23 @@ def losses(run: Run) -> Iterator[str]:
             f"{record.samples_lost:,} samples counted by workers never reached the master; "
             "check the network between them and what the workers' logs end with, and run again"
         )
+    yield from _counted_otherwise(run)
+
+
+def _counted_otherwise(run: Run) -> Iterator[str]:
+    """The file of windows, held against what the master says had arrived: whole lines may go and come unseen."""
+    record = run.record
+    arrived = [worker.samples_received for worker in record.workers if worker.samples_received is not None]
+    if len(arrived) < len(record.workers) or not arrived:
+        return
+    if record.ended_by == "master_lost" and record.workers_lost:
+        return  # nobody is left who knows how much of theirs had arrived
+    here = sum(window.samples for window in run.timeline.slice().by_operation.values())
+    if here != sum(arrived):
+        yield (
+            f"windows.jsonl holds {here:,} requests and run.json counted {sum(arrived):,}: lines are missing or too "
+            "many; restore the file, or run again"
+        )
 
 
 def _missing(record: RunRecord) -> bool:

@@ -144,7 +144,7 @@ def _record(folder: RunFolder, plan: Plan, windows: Columns) -> RunRecord:
     try:
         record = record_from(raw)
         _check_times(record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
         raise UsageError(f"{folder.run}: not what a run writes ({reason}); restore the file") from error
     return record

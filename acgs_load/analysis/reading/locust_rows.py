@@ -110,7 +110,10 @@ def _encoding(path: Path) -> str:
 
 
 def number(path: Path, line: int, row: Mapping[str, str], name: str) -> float | None:
-    """The number in a column, None where it says that there is none. Raises UsageError for anything else."""
+    """The number in a column, None where it says that there is none. Raises UsageError for anything else.
+
+    Counts, times and rates are all that Locust writes; what is below 0 was not measured.
+    """
     text = row.get(name, "").strip()
     if text.lower() in NO_NUMBER:
         return None
@@ -118,7 +121,7 @@ def number(path: Path, line: int, row: Mapping[str, str], name: str) -> float | 
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not math.isfinite(value) or value < 0:
         raise UsageError(f"{path}, line {line}: {name} is {text!r}, no number; restore the file")
     return value
 
