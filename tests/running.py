@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acgs_load.errors import ExitCode
+
 PROJECT = Path(__file__).resolve().parents[1]
+TRIES = 3
 
 
 @contextmanager
@@ -98,6 +101,15 @@ def finish(process: subprocess.Popen[str], output: Path, timeout_s: float = 150.
 def run(output: Path, *options: str, environ: dict[str, str] | None = None, timeout_s: float = 150.0) -> Ended:
     """``run_load_test.py`` with these flags, to its end."""
     return finish(start_run(output, *options, environ=environ), output, timeout_s)
+
+
+def trusted_run(output: Path, *options: str, environ: dict[str, str] | None = None) -> Ended:
+    """The first of some runs that was not INVALID, because this machine was too busy to measure; else the last."""
+    for attempt in range(TRIES):
+        ended = run(output / f"{attempt}", *options, environ=environ)
+        if ended.code != ExitCode.INVALID:
+            break
+    return ended
 
 
 def target_counts(metrics: str, statuses: Container[str] | None = None) -> dict[str, int]:

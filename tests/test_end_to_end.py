@@ -28,7 +28,7 @@ DEFAULT_SHARES = {scenario: percent / 100 for scenario, percent in DEFAULT_MIX.i
 def truthful(tmp_path_factory):
     """A run against the embedded gateway that several tests look at."""
     output = tmp_path_factory.mktemp("truthful")
-    return running.run(output, "--target", "embedded:0", "--users", "60", "--duration", "20s", "--workers", "2")
+    return running.trusted_run(output, "--target", "embedded:0", "--users", "60", "--duration", "20s", "--workers", "2")
 
 
 def test_a_truthful_gateway_passes(truthful):
@@ -69,7 +69,7 @@ def test_locusts_own_csv_agrees_to_the_request(truthful):
 def test_a_strangers_target_passes(tmp_path):
     """A target built from the contract alone, by somebody who never saw this code, shows no violation."""
     with running.stranger() as url:
-        ended = running.run(tmp_path, "--target", url, *SHORT, "--threshold", "throughput_rps >= 20")
+        ended = running.trusted_run(tmp_path, "--target", url, *SHORT, "--threshold", "throughput_rps >= 20")
     assert ended.report["violations"] == [], ended.output
     assert ended.code == 0, ended.output + ended.errors
 
@@ -79,7 +79,7 @@ def test_the_plain_transport_passes_through_a_proxy(tmp_path):
     with running.gateway() as url:
         environ = {"http_proxy": url, "no_proxy": "localhost,127.0.0.1", "ACGS_ALLOWED_TARGETS": "acgs.test"}
         way = ("--target", "http://acgs.test", "--transport", "plain")
-        ended = running.run(tmp_path, *way, *SHORT, "--threshold", "throughput_rps >= 1", environ=environ)
+        ended = running.trusted_run(tmp_path, *way, *SHORT, "--threshold", "throughput_rps >= 1", environ=environ)
     assert ended.code == 0, ended.output + ended.errors
     assert ended.report["violations"] == []
 
@@ -118,14 +118,10 @@ SLOW = {"slow-tail=0.2:3", "stall=3:6"}
 
 
 def run_against(fault, output):
-    """A short run against a gateway with one defect; once more if the machine was too busy to trust the first."""
-    for attempt in ("first", "second"):
-        with running.gateway("--fault", fault) as url:
-            load = SHORT if fault in SLOW else BRISK
-            ended = running.run(output / attempt, "--target", url, *load, "--threshold", "throughput_rps >= 1")
-        if ended.code != ExitCode.INVALID:
-            break
-    return ended
+    """A short run against a gateway with one defect."""
+    with running.gateway("--fault", fault) as url:
+        load = SHORT if fault in SLOW else BRISK
+        return running.trusted_run(output, "--target", url, *load, "--threshold", "throughput_rps >= 1")
 
 
 @pytest.fixture(scope="module")
@@ -157,14 +153,14 @@ def test_a_planted_fault_is_found_and_named(defective, fault):
 def test_a_late_gateway_is_waited_for(tmp_path):
     """Real gateways route nothing at first: 503 for three seconds is no failure."""
     with running.gateway("--fault", "health-late=3") as url:
-        ended = running.run(tmp_path, "--target", url, *SHORT, "--threshold", "throughput_rps >= 1")
+        ended = running.trusted_run(tmp_path, "--target", url, *SHORT, "--threshold", "throughput_rps >= 1")
     assert ended.code == ExitCode.PASSED, ended.output + ended.errors
 
 
 def test_tokens_are_refreshed_before_they_run_out(tmp_path):
     """With tokens of 4 s every user refreshes, again and again, and no request is ever refused for its token."""
     with running.gateway("--token-seconds", "4") as url:
-        ended = running.run(tmp_path, "--target", url, *SHORT, "--threshold", "error_ratio <= 0")
+        ended = running.trusted_run(tmp_path, "--target", url, *SHORT, "--threshold", "error_ratio <= 0")
     outcomes = {row["operation"]: row["outcomes"] for row in ended.report["operations"]}
     assert outcomes["auth_refresh"]["ok"] >= 40
     assert all(set(kinds) == {"ok"} for kinds in outcomes.values()), outcomes
@@ -188,10 +184,10 @@ def _begun_early(unanswered):
 
 
 def test_nothing_at_the_target_is_exit_3_with_advice(unanswered):
-    """Within 50 s, nothing sent, and the line says what to try."""
+    """After 45 s and what it takes to start, nothing sent, and the line says what to try."""
     ended, took_s = unanswered()
     assert ended.code == ExitCode.TARGET
-    assert took_s <= 50
+    assert 45 <= took_s <= 75
     assert "--target embedded" in ended.errors
     assert "Traceback" not in ended.errors + ended.output
 
