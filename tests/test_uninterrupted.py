@@ -75,6 +75,15 @@ def test_a_closed_terminal_ends_the_run_in_order_unless_nobody_minds():
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.fixture
+def not_under_nohup():
+    """Who runs the tests may have ignored SIGHUP for all that it starts."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("not_under_nohup")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_waits_for_the_end_of_the_block(number):
     """What was to be done whole is done; afterwards handlers are those from before."""
