@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acgs_load.errors import ExitCode
-
 PROJECT = Path(__file__).resolve().parents[1]
 TRIES = 3
+INVALID = 4
+"""The exit code; this module is also used where the package cannot be imported."""
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def trusted_run(output: Path, *options: str, environ: dict[str, str] | None = No
     """The first of some runs that was not INVALID, because this machine was too busy to measure; else the last."""
     for attempt in range(TRIES):
         ended = run(output / f"{attempt}", *options, environ=environ)
-        if ended.code != ExitCode.INVALID:
+        if ended.code != INVALID:
             break
     return ended
 
