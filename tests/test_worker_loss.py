@@ -103,7 +103,10 @@ def test_a_killed_workers_users_move_at_once_and_its_spool_is_merged(runs):
     gone_s = bad["gaps"][0][1]
     assert bad["gaps"][0][1] - bad["gaps"][0][0] < 3
     assert _all_there_soon_after(users, gone_s), users
-    assert salvage(run.folder) > 0
+    merged = salvage(run.folder)
+    assert merged is not None, (
+        "a worker that was killed right after a report leaves nothing new, and is merged all the same"
+    )
     assert salvage(run.folder) is None, "once is enough"
     bad = _lost(run.record)[bad["index"]]
     assert run.samples("operation").total() == before + bad["salvaged"]
