@@ -6,6 +6,8 @@ import signal
 from types import FrameType
 from typing import Protocol
 
+from acgs_load.uninterrupted import ENDINGS
+
 
 class Interruptible(Protocol):
     """What can be ended before its time."""
@@ -14,18 +16,17 @@ class Interruptible(Protocol):
         """End in order; asked again, at once."""
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The last is a terminal that was closed, or a connection to one that broke; under nohup it stays ignored."""
-
-
 class OrderlyEnd:
-    """These signals mean "end in order" within the ``with`` block, and what they meant before after it."""
+    """``ENDINGS`` mean "end in order" within the ``with`` block, and what they meant before after it.
+
+    Under nohup SIGHUP stays ignored.
+    """
 
     def __init__(self, run: Interruptible) -> None:
         self._run = run
 
     def __enter__(self) -> None:
-        wanted = [one for one in _SIGNALS if one is not signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]
+        wanted = [one for one in ENDINGS if one is not signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._on_signal) for number in wanted}
 
     def __exit__(self, *_: object) -> None:

@@ -198,3 +198,14 @@ def plan_of(**changes):
         "folder": "reports/test",
     }
     return Plan(**(given | changes))
+
+
+def lived(stage, iterations, scenarios=SCENARIOS):
+    """The stage after three users went through the scenarios in turn."""
+    visits = [stage.visit() for _ in range(3)]
+    for _ in range(iterations):
+        for visit in visits:
+            for scenario in scenarios:
+                visit.prepare()
+                visit.run(scenario)
+    return stage

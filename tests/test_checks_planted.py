@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fake_transport import SCENARIOS, Stage
+from fake_transport import Stage, lived
 from planted_defects import (
     FOREIGN,
     NOT_FOUND,
@@ -145,17 +145,6 @@ HASH_ROWS = [
         ("hash_absent", "body", without("constitutional_hash")),
     )
 ]
-
-
-def lived(stage, iterations=14):
-    """The stage after three users went through every scenario in turn."""
-    visits = [stage.visit() for _ in range(3)]
-    for _ in range(iterations):
-        for visit in visits:
-            for scenario in SCENARIOS:
-                visit.prepare()
-                visit.run(scenario)
-    return stage
 
 
 @pytest.fixture(scope="module")

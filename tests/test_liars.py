@@ -5,7 +5,7 @@ import itertools
 import json
 
 import pytest
-from fake_transport import SCENARIOS, Stage
+from fake_transport import Stage, lived
 from liars import (
     appended,
     around,
@@ -189,30 +189,19 @@ def aged(body):
     return [row | {"version": 0} for row in body["policies"]]
 
 
-def lived(stage, scenarios, iterations=26):
-    """The stage after three users went through the scenarios in turn."""
-    visits = [stage.visit() for _ in range(3)]
-    for _ in range(iterations):
-        for visit in visits:
-            for scenario in scenarios:
-                visit.prepare()
-                visit.run(scenario)
-    return stage
-
-
 @pytest.mark.parametrize(("words", "lie", "operation", "violation"), LIES, ids=[lie[0] for lie in LIES])
 def test_a_lie_is_found_under_its_name(words, lie, operation, violation):
     """In the operation that shows it; the same users find a truthful target truthful (``test_checks_planted``)."""
     stage = Stage(tenants=("tenant-001", "tenant-002"))
     lie(stage)
-    lived(stage, [str(OPERATIONS[operation].scenario or "tenant")])
+    lived(stage, 26, [str(OPERATIONS[operation].scenario or "tenant")])
     assert stage.recorder.violations()[operation, violation] > 0
     assert [text for kind, name, text in stage.recorder.examples if (kind, name) == (violation, operation)]
 
 
 def test_a_target_without_lies_passes_as_long_a_look():
     """No row above is found in a target that tells the truth."""
-    stage = lived(Stage(tenants=("tenant-001", "tenant-002")), SCENARIOS, 60)
+    stage = lived(Stage(tenants=("tenant-001", "tenant-002")), 60)
     assert stage.recorder.violations() == {}
     assert {str(sample.outcome) for sample in stage.recorder.samples} == {"ok"}
 
@@ -221,4 +210,4 @@ def test_naming_another_tenant_is_no_breach():
     """A grant, an owner or a link may name one; only a record of its, with an id, is data given away."""
     stage = Stage(tenants=("tenant-001", "tenant-002"))
     stage.plant("tenant_data_access", lambda answer: answer.body["records"][0].update(grants=[{"tenant_id": "other"}]))
-    assert lived(stage, ["tenant"], 4).recorder.violations() == {}
+    assert lived(stage, 4, ["tenant"]).recorder.violations() == {}

@@ -15,11 +15,21 @@ CURVE_GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"CURVE".ljust(20, b"\0"
 """What a sealed master says first (https://rfc.zeromq.org/spec/23/, greeting)."""
 
 
+def _told_within(side, seconds):
+    """What is told of refusals on a socket until the first of them was."""
+    told = []
+    ear = gevent.spawn(watch_refusals, side.socket, lambda *what: told.append(what))
+    with gevent.Timeout(seconds, AssertionError("no refusal was heard")):
+        while not told:
+            gevent.sleep(0.01)
+    ear.kill()
+    return told
+
+
 def test_a_refusal_before_anybody_listened_is_heard(monkeypatch):
     """A busy worker first looks at what became of its connection when that has long failed, for good: libzmq does not
     try again where one side is sealed and the other is not."""
     monkeypatch.delenv(SECRET_VARIABLE, raising=False)
-    told = []
     with socket.create_server(("127.0.0.1", 0)) as master:
         client = SealedSocket(zmq.DEALER, True)
         client.socket.connect(f"tcp://127.0.0.1:{master.getsockname()[1]}")
@@ -28,11 +38,7 @@ def test_a_refusal_before_anybody_listened_is_heard(monkeypatch):
             connection.sendall(CURVE_GREETING)
             while connection.recv(64):
                 pass  # the other side's greeting; then it hangs up
-        ear = gevent.spawn(watch_refusals, client.socket, lambda *what: told.append(what))
-        with gevent.Timeout(5, AssertionError("the refusal was not heard")):
-            while not told:
-                gevent.sleep(0.01)
-        ear.kill()
+        told = _told_within(client, 5)
         client.close(0)
     assert told == [(1, True)]
 
@@ -41,17 +47,12 @@ def test_a_refusal_before_anybody_listened_is_heard(monkeypatch):
 def test_a_master_hears_of_its_refusals_too(monkeypatch, secret):
     """Whoever comes with another secret or none at all."""
     monkeypatch.setenv(SECRET_VARIABLE, "the master's secret, long enough")
-    told = []
     master = SealedSocket(zmq.ROUTER, True)
     port = master.socket.bind_to_random_port("tcp://127.0.0.1")
     monkeypatch.setenv(SECRET_VARIABLE, secret)
     client = SealedSocket(zmq.DEALER, True)
     client.socket.connect(f"tcp://127.0.0.1:{port}")
-    ear = gevent.spawn(watch_refusals, master.socket, lambda *what: told.append(what))
-    with gevent.Timeout(10, AssertionError("no refusal was heard")):
-        while not told:
-            gevent.sleep(0.01)
-    ear.kill()
+    told = _told_within(master, 10)
     client.close(0)
     master.close(0)
     assert told[0][0] == 1

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from acgs_load.analysis.judging.breaking import INTEGRITY
 from acgs_load.analysis.judging.judged import Judged
 from acgs_load.analysis.judging.verdict import failure_text
 from acgs_load.analysis.report import Report
-from acgs_load.measures import EXACT_ONE
 
 CHARTS: Mapping[str, str] = {"latency": "latency", "throughput": "throughput", "target": "machines"}
 """The chart that shows a measure, by the first word of its name."""
 ERRORS = frozenset({"error_ratio", "throttled_ratio"})
-CHECKED = frozenset({*EXACT_ONE, "compliance_score"})
 
 
 class Place(NamedTuple):
@@ -36,7 +35,7 @@ def _places(report: Report, row: Judged) -> Iterator[Place]:
     drawn = any(panel.name == chart and not panel.empty for panel in report.panels)
     if row.measure in ERRORS and report.errors:
         yield Place("errors-found", "the errors")
-    elif row.measure in CHECKED and report.violations:
+    elif row.measure in INTEGRITY and report.violations:
         yield Place("violations", "the violations")
     elif row.labels.get("operation") and report.operations:
         yield Place("operations", "the operations")

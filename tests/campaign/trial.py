@@ -14,7 +14,6 @@ from campaign.cells import Cell
 from campaign.complaints import complaints
 
 ATTEMPTS = 4
-INVALID = 4
 TIMEOUT_S = 240.0
 
 
@@ -43,7 +42,7 @@ def run_cell(cell: Cell, keep: Path | None = None) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="campaign-") as scratch:
             ended = _run(cell, Path(scratch))
             found = _complaints(cell, ended)
-            last = ended.code != INVALID or not found or attempt == ATTEMPTS
+            last = ended.code != running.INVALID or not found or attempt == ATTEMPTS
             if found and last and keep is not None:
                 shutil.copytree(scratch, keep / cell.name.replace("/", "-"), dirs_exist_ok=True)
             if last:
